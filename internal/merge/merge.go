@@ -1,0 +1,100 @@
+// Package merge decides: a record's fields, their clocks and an edit go in,
+// what becomes of each field and what a person must be told comes out. It is
+// pure. The rules are MERGE-1 to MERGE-6 of docs/protocol/SPEC.md; the vectors
+// in docs/protocol/vectors hold it together with other languages.
+package merge
+
+import "github.com/fieldpost/fieldpost/internal/hlc"
+
+// Policy says how a field that a client may write behaves (MERGE-4).
+type Policy string
+
+// The five policies.
+const (
+	Latest Policy = "latest" // the greater effective stamp wins, the other value is kept
+	Set    Policy = "set"    // element by element
+	First  Policy = "first"  // accepted only on the value that stood at base, else refused taken
+	Once   Policy = "once"   // fixed at creation
+	Server Policy = "server" // never sent by a client
+)
+
+// Clock is what is kept of a field's writes, beside its value. Stored names
+// the winning write: its stored stamp (pseudonym inside).
+type Clock struct {
+	Seq      int64              `json:"s"`           // entry that last changed the field
+	Eff      hlc.Time           `json:"e"`           // its effective stamp
+	Stored   string             `json:"w,omitempty"` // its stored stamp
+	Lost     map[string]Lost    `json:"l,omitempty"` // by device pseudonym: its newest write that lost
+	Elements map[string]Element `json:"m,omitempty"` // of a set: by the SHA-256 (hex) of the element's canonical JSON
+}
+
+// Lost is the newest write of a device that lost against another: a later
+// write of the same device has seen it (MERGE-1, MERGE-2). Seq is the version
+// of the record when it was decided.
+type Lost struct {
+	Eff   hlc.Time `json:"e"`
+	Value string   `json:"v"` // SHA-256 (hex) of the value's canonical JSON
+	Seq   int64    `json:"s"`
+}
+
+// Element is an element of a set, present or removed.
+type Element struct {
+	Eff     hlc.Time `json:"e"`
+	Stored  string   `json:"w,omitempty"`
+	Present bool     `json:"p"`
+}
+
+// Past is one write of a field as the journal holds it.
+type Past struct {
+	Seq    int64
+	Device string // pseudonym
+	Eff    hlc.Time
+	Value  any
+}
+
+// Field is the state of one field that an edit touches. Values are decoded
+// JSON in the form that the record stores them (normalised by the caller).
+// History holds every journalled write of the field, create included, by
+// ascending Seq; it is needed only when Clock.Seq is greater than the base.
+type Field struct {
+	Policy  Policy
+	Value   any
+	Clock   Clock
+	History []Past
+}
+
+// Edit is an update of one record. Own are the pseudonyms of the device and
+// of those it descends from. Fields holds the new values, normalised; a set's
+// value is {"add": [...], "remove": [...]}.
+type Edit struct {
+	Record    string
+	Base      int64
+	Stored    hlc.Stamp // the stored stamp: pseudonym inside
+	Corrected hlc.Time  // the corrected stamp (PUSH-12)
+	Own       map[string]bool
+	Fields    map[string]any
+}
+
+// Change is a field that gets a journal entry: its value after the edit (which
+// may be the one that stood) and its effective stamp.
+type Change struct {
+	Value any
+	Eff   hlc.Time
+}
+
+// Conflict is a pair of values of which one had to give way (MERGE-2).
+type Conflict struct {
+	Field string
+	Kept  any
+	Other any
+	Lost  bool // the edit's own value is the Other
+}
+
+// Outcome is what becomes of an edit. When Refused is set nothing else is.
+type Outcome struct {
+	Refused   string // "", "taken" or "not_allowed"
+	Field     string // the field that Refused is about
+	Changes   map[string]Change
+	Clocks    map[string]Clock // new clocks, of changed fields and of those whose Lost grew; Seq of changed ones is set by the caller
+	Conflicts []Conflict       // sorted by field
+}
