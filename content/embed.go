@@ -1,0 +1,19 @@
+// Package content carries what is shipped with the binary: checklists, what of
+// the core each of them leaves out, and the sources they cite.
+//
+// A file once released never changes: a new wording is a new version in a file
+// of its own, so that an old submission still shows the words its author saw.
+package content
+
+import "embed"
+
+// Files holds
+//
+//   - checklists/*.json: one version of one checklist in one language each, in
+//     the shape that internal/checklist reads;
+//   - left_out.json: per setting, the items of the core that its checklist does
+//     not show, and why;
+//   - sources.json: what stands behind the codes in an item's "sources".
+//
+//go:embed checklists/*.json left_out.json sources.json
+var Files embed.FS
