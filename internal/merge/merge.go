@@ -1,7 +1,10 @@
 // Package merge decides: a record's fields, their clocks and an edit go in,
 // what becomes of each field and what a person must be told comes out. It is
 // pure. The rules are MERGE-1 to MERGE-6 of docs/protocol/SPEC.md; the vectors
-// in docs/protocol/vectors hold it together with other languages.
+// in docs/protocol/vectors hold it together with other languages. DESIGN.md says
+// why the result does not depend on the order of arrival (MERGE-3).
+//
+// MERGE-5 (deleted records) is the caller's: what is gone has no fields to merge.
 package merge
 
 import "github.com/fieldpost/fieldpost/internal/hlc"
@@ -24,24 +27,30 @@ type Clock struct {
 	Seq      int64              `json:"s"`           // entry that last changed the field
 	Eff      hlc.Time           `json:"e"`           // its effective stamp
 	Stored   string             `json:"w,omitempty"` // its stored stamp
-	Lost     map[string]Lost    `json:"l,omitempty"` // by device pseudonym: its newest write that lost
-	Elements map[string]Element `json:"m,omitempty"` // of a set: by the SHA-256 (hex) of the element's canonical JSON
+	Lost     map[string]Lost    `json:"l,omitempty"` // by device pseudonym: its newest write that made no entry
+	Elements map[string]Element `json:"m,omitempty"` // of a set: by Hash of the element
 }
 
-// Lost is the newest write of a device that lost against another: a later
-// write of the same device has seen it (MERGE-1, MERGE-2). Seq is the version
-// of the record when it was decided.
+// Lost is the newest write of a device that made no entry: it lost against
+// another, or wrote what stood already with a greater stamp. A later write of
+// the same device has seen it (MERGE-1, MERGE-2). Seq is the clock's Seq when
+// it was decided.
 type Lost struct {
 	Eff   hlc.Time `json:"e"`
-	Value string   `json:"v"` // SHA-256 (hex) of the value's canonical JSON
+	Value string   `json:"v"` // Hash of the value
 	Seq   int64    `json:"s"`
 }
 
-// Element is an element of a set, present or removed.
+// Element is the state of an element of a set, present or removed. An element
+// carries its own history, so that its state as of any base can be told: a
+// field's history shows lists, and a list does not show a stamp that was raised.
 type Element struct {
-	Eff     hlc.Time `json:"e"`
-	Stored  string   `json:"w,omitempty"`
-	Present bool     `json:"p"`
+	Eff     hlc.Time           `json:"e"`
+	Stored  string             `json:"w,omitempty"`
+	Present bool               `json:"p"`
+	Seq     int64              `json:"s,omitempty"` // entry that made this state; 0: the clock's Seq
+	Before  []Element          `json:"b,omitempty"` // the states before, by ascending Seq, without Before and Lost
+	Lost    map[string]Element `json:"l,omitempty"` // by device pseudonym: its newest write that made no state
 }
 
 // Past is one write of a field as the journal holds it.
@@ -54,8 +63,13 @@ type Past struct {
 
 // Field is the state of one field that an edit touches. Values are decoded
 // JSON in the form that the record stores them (normalised by the caller).
-// History holds every journalled write of the field, create included, by
-// ascending Seq; it is needed only when Clock.Seq is greater than the base.
+//
+// History holds every journalled write of the field by ascending Seq. It is
+// needed only when Clock.Seq is greater than the base, and never for a set. It
+// begins with the create, also for a field that the create did not name: with
+// the value that the record stores for it then and the create's stamp, which is
+// what Clock says until the first change. A history that ends before Clock.Seq
+// counts as holding somebody else's write.
 type Field struct {
 	Policy  Policy
 	Value   any
@@ -64,7 +78,7 @@ type Field struct {
 }
 
 // Edit is an update of one record. Own are the pseudonyms of the device and
-// of those it descends from. Fields holds the new values, normalised; a set's
+// of those it descends from; that of Stored counts as one of them. Fields holds the new values, normalised; a set's
 // value is {"add": [...], "remove": [...]}.
 type Edit struct {
 	Record    string
@@ -90,9 +104,10 @@ type Conflict struct {
 	Lost  bool // the edit's own value is the Other
 }
 
-// Outcome is what becomes of an edit. When Refused is set nothing else is.
+// Outcome is what becomes of an edit. When Refused is set nothing else but
+// Field is. An edit that changes nothing has an empty outcome.
 type Outcome struct {
-	Refused   string // "", "taken" or "not_allowed"
+	Refused   string // "", or a code of wire: taken, not_allowed, invalid
 	Field     string // the field that Refused is about
 	Changes   map[string]Change
 	Clocks    map[string]Clock // new clocks, of changed fields and of those whose Lost grew; Seq of changed ones is set by the caller
