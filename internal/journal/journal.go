@@ -1,0 +1,304 @@
+// Package journal remembers: an append-only log of every change with a hash
+// chain, the feed of each scope, the clocks of each record, the receipts of
+// each device, and the epochs of this database. Its tables lie beside
+// PocketBase's in data.db, so that all of it commits with the record.
+//
+// A Reader reads; a Tx writes inside one database transaction that its caller
+// opened. Nothing here reads a clock: times are arguments.
+package journal
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pocketbase/dbx"
+
+	"github.com/fieldpost/fieldpost/internal/hlc"
+	"github.com/fieldpost/fieldpost/internal/merge"
+)
+
+// DB is what the journal needs of a database or a transaction.
+type DB interface {
+	NewQuery(sql string) *dbx.Query
+}
+
+// Entry is one change about to be journalled.
+type Entry struct {
+	At         int64 // server time, ms
+	Collection string
+	Record     string
+	Op         string
+	Actor      string
+	Device     string // pseudonym
+	Stamp      string // stored stamp
+	Fields     map[string]any
+	Eff        map[string]hlc.Time    // per changed field; those of a create share the stamp's
+	Extra      map[string]any         // what the server did not understand (PUSH-9)
+	Clocks     map[string]merge.Clock // new clocks of single fields
+	Default    *merge.Clock           // of a create: the clock of every field
+	Before     []string               // scopes that the record was in
+	After      []string               // scopes that it is in now
+}
+
+// Content is the body of an entry.
+type Content struct {
+	Fields map[string]any      `json:"fields,omitempty"`
+	Eff    map[string]hlc.Time `json:"eff,omitempty"`
+	Extra  map[string]any      `json:"extra,omitempty"`
+}
+
+// Reader reads the journal.
+type Reader struct {
+	db DB
+	// prepared statements of a transaction; nil outside of one
+	stmts map[string]*dbx.Query
+}
+
+// NewReader reads through a database or a transaction.
+func NewReader(db DB) *Reader { return &Reader{db: db} }
+
+func (r *Reader) query(text string, params dbx.Params) *dbx.Query {
+	if r.stmts == nil {
+		return r.db.NewQuery(text).Bind(params)
+	}
+	q, ok := r.stmts[text]
+	if !ok {
+		q = r.db.NewQuery(text).Prepare()
+		r.stmts[text] = q
+	}
+	return q.Bind(params)
+}
+
+// Tx writes the journal inside one transaction. It is not safe for several
+// goroutines.
+type Tx struct {
+	Reader
+	headSeq  int64
+	headHash []byte
+	loaded   bool
+	mut      int64
+	touched  map[string]bool
+}
+
+// Begin starts writing in a transaction that the caller opened. One Tx at a
+// time writes in it: each holds the chain's head from its first Append on.
+func Begin(db DB) *Tx {
+	return &Tx{Reader: Reader{db: db, stmts: map[string]*dbx.Query{}}, touched: map[string]bool{}}
+}
+
+// Close frees the statements; call it before the transaction ends.
+func (t *Tx) Close() error {
+	var errs []error
+	for _, q := range t.stmts {
+		errs = append(errs, q.Close())
+	}
+	t.stmts = map[string]*dbx.Query{}
+	return errors.Join(errs...)
+}
+
+// Touched are the scopes that the entries so far matter to: whom to poke.
+func (t *Tx) Touched() map[string]bool { return t.touched }
+
+// NewMutation tells that the next entry begins another mutation.
+func (t *Tx) NewMutation() { t.mut = 0 }
+
+// LastSeq is the seq of the newest entry that this transaction sees.
+func (t *Tx) LastSeq() (int64, error) {
+	if err := t.load(); err != nil {
+		return 0, err
+	}
+	return t.headSeq, nil
+}
+
+func (t *Tx) load() error {
+	if t.loaded {
+		return nil
+	}
+	var err error
+	t.headSeq, t.headHash, err = t.Head()
+	t.loaded = err == nil
+	return err
+}
+
+// Append writes an entry with its content, feed rows and clock and gives its
+// seq. ErrIDSpent leaves the transaction as it was; after any other error the
+// caller rolls back.
+func (t *Tx) Append(e Entry) (int64, error) {
+	if err := t.load(); err != nil {
+		return 0, err
+	}
+	seq := t.headSeq + 1
+	mut := t.mut
+	if mut == 0 {
+		mut = seq
+	}
+	body, err := json.Marshal(Content{e.Fields, e.Eff, e.Extra})
+	if err != nil {
+		return 0, fmt.Errorf("journal %s %s: %w", e.Collection, e.Record, err)
+	}
+	salt := make([]byte, 16)
+	if _, err := rand.Read(salt); err != nil {
+		return 0, fmt.Errorf("journal salt: %w", err)
+	}
+	content := contentHash(salt, body)
+	row := row{Seq: seq, Mut: mut, At: e.At, Collection: e.Collection, Record: e.Record, Op: e.Op,
+		Actor: e.Actor, Device: e.Device, Stamp: e.Stamp, ContentHash: content}
+	hash := row.chain(t.headHash)
+	// The clock goes first: it refuses an id that has lived before anything is
+	// written.
+	if err := t.appendClock(e, seq); err != nil {
+		return 0, err
+	}
+	_, err = t.query(`INSERT INTO journal_entry (seq,mut,at,collection,record,op,actor,device,stamp,content_hash,hash)
+		VALUES ({:seq},{:mut},{:at},{:col},{:rec},{:op},{:actor},{:dev},{:stamp},{:content},{:hash})`,
+		dbx.Params{"seq": seq, "mut": mut, "at": e.At, "col": e.Collection, "rec": e.Record, "op": e.Op,
+			"actor": e.Actor, "dev": e.Device, "stamp": e.Stamp, "content": content, "hash": hash}).Execute()
+	if err != nil {
+		return 0, fmt.Errorf("journal entry %d: %w", seq, err)
+	}
+	_, err = t.query(`INSERT INTO journal_content (seq,salt,body) VALUES ({:seq},{:salt},{:body})`,
+		dbx.Params{"seq": seq, "salt": salt, "body": body}).Execute()
+	if err != nil {
+		return 0, fmt.Errorf("journal content %d: %w", seq, err)
+	}
+	if err := t.appendFeed(e, seq, mut); err != nil {
+		return 0, err
+	}
+	t.headSeq, t.headHash, t.mut = seq, hash, mut
+	return seq, nil
+}
+
+func (t *Tx) appendFeed(e Entry, seq, mut int64) error {
+	in := map[string]bool{}
+	for _, s := range e.After {
+		in[s] = true
+	}
+	for _, s := range e.Before {
+		if !in[s] {
+			in[s] = false
+		}
+	}
+	for scope, here := range in {
+		gone := 1
+		if here {
+			gone = 0
+		}
+		_, err := t.query(`INSERT INTO journal_feed (record,collection,scope,seq,mut,gone)
+			VALUES ({:rec},{:col},{:scope},{:seq},{:mut},{:gone})
+			ON CONFLICT (record,collection,scope) DO UPDATE SET seq=excluded.seq, mut=excluded.mut, gone=excluded.gone`,
+			dbx.Params{"rec": e.Record, "col": e.Collection, "scope": scope, "seq": seq, "mut": mut, "gone": gone}).Execute()
+		if err != nil {
+			return fmt.Errorf("journal feed %d: %w", seq, err)
+		}
+		t.touched[scope] = true
+	}
+	return nil
+}
+
+type row struct {
+	Seq         int64  `db:"seq"`
+	Mut         int64  `db:"mut"`
+	At          int64  `db:"at"`
+	Collection  string `db:"collection"`
+	Record      string `db:"record"`
+	Op          string `db:"op"`
+	Actor       string `db:"actor"`
+	Device      string `db:"device"`
+	Stamp       string `db:"stamp"`
+	ContentHash []byte `db:"content_hash"`
+	Hash        []byte `db:"hash"`
+}
+
+// chain is the hash of a row after the one before. Texts are length-prefixed,
+// so that no two rows have one encoding.
+func (r row) chain(before []byte) []byte {
+	h := sha256.New()
+	var b []byte
+	b = append(b, before...)
+	for _, n := range []int64{r.Seq, r.Mut, r.At} {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	for _, s := range []string{r.Collection, r.Record, r.Op, r.Actor, r.Device, r.Stamp} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+		b = append(b, s...)
+	}
+	b = append(b, r.ContentHash...)
+	h.Write(b)
+	return h.Sum(nil)
+}
+
+func contentHash(salt, body []byte) []byte {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write(body)
+	return h.Sum(nil)
+}
+
+// Head gives the newest seq and its hash; 0 and 32 zero bytes before the
+// first entry.
+func (r *Reader) Head() (int64, []byte, error) {
+	var seq int64
+	var hash []byte
+	err := r.query(`SELECT seq, hash FROM journal_entry ORDER BY seq DESC LIMIT 1`, nil).Row(&seq, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, make([]byte, 32), nil
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("journal head: %w", err)
+	}
+	return seq, hash, nil
+}
+
+// HashAt gives the hash of an entry, nil when there is none.
+func (r *Reader) HashAt(seq int64) ([]byte, error) {
+	if seq == 0 {
+		return make([]byte, 32), nil
+	}
+	var hash []byte
+	err := r.query(`SELECT hash FROM journal_entry WHERE seq={:seq}`, dbx.Params{"seq": seq}).Row(&hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal hash %d: %w", seq, err)
+	}
+	return hash, nil
+}
+
+// Epoch is the id of this database's line of history; an error before
+// BeginEpoch.
+func (r *Reader) Epoch() (string, error) {
+	var id string
+	err := r.query(`SELECT epoch FROM journal_epoch WHERE left_seq IS NULL ORDER BY began_seq DESC LIMIT 1`, nil).Row(&id)
+	if err != nil {
+		return "", fmt.Errorf("journal epoch: %w", err)
+	}
+	return id, nil
+}
+
+// BeginEpoch makes the first epoch of a database; id is random. Where there
+// is an epoch already it changes nothing.
+func (t *Tx) BeginEpoch(id string, at int64) error {
+	var n int
+	if err := t.query(`SELECT count(*) FROM journal_epoch`, nil).Row(&n); err != nil {
+		return fmt.Errorf("journal epoch: %w", err)
+	}
+	if n > 0 {
+		return nil
+	}
+	seq, _, err := t.Head()
+	if err != nil {
+		return err
+	}
+	_, err = t.query(`INSERT INTO journal_epoch (epoch,began_seq,began_at) VALUES ({:id},{:seq},{:at})`,
+		dbx.Params{"id": id, "seq": seq, "at": at}).Execute()
+	if err != nil {
+		return fmt.Errorf("journal epoch: %w", err)
+	}
+	return nil
+}

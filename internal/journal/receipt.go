@@ -1,0 +1,270 @@
+package journal
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pocketbase/dbx"
+
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// Receipt is the stored verdict of a mutation. Content is an HMAC. Stamp is
+// the stored stamp, empty where it could not be read.
+type Receipt struct {
+	Device    string
+	N         int64
+	Content   []byte
+	Stamp     string
+	Corrected int64
+	At        int64
+	Verdict   wire.Verdict
+}
+
+// more is what few verdicts have.
+type more struct {
+	Code       string          `json:"code,omitempty"`
+	Message    string          `json:"message,omitempty"`
+	Conflicts  []wire.Conflict `json:"conflicts,omitempty"`
+	Quarantine string          `json:"quarantine,omitempty"`
+}
+
+const receiptColumns = `device, n, content, stamp, corrected, at, verdict, seq, more`
+
+// Receipt reads the receipt of (device, n), nil when there is none.
+func (r *Reader) Receipt(device string, n int64) (*Receipt, error) {
+	return r.scanReceipt(r.query(`SELECT `+receiptColumns+` FROM journal_receipt WHERE device={:dev} AND n={:n}`,
+		dbx.Params{"dev": device, "n": n}))
+}
+
+// ReceiptByStamp reads the receipt of a stored stamp, nil when there is none.
+func (r *Reader) ReceiptByStamp(stamp string) (*Receipt, error) {
+	return r.scanReceipt(r.query(`SELECT `+receiptColumns+` FROM journal_receipt WHERE stamp={:stamp}`,
+		dbx.Params{"stamp": stamp}))
+}
+
+func (r *Reader) scanReceipt(q *dbx.Query) (*Receipt, error) {
+	var c Receipt
+	var stamp, rest *string
+	err := q.Row(&c.Device, &c.N, &c.Content, &stamp, &c.Corrected, &c.At, &c.Verdict.Verdict, &c.Verdict.Seq, &rest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal receipt: %w", err)
+	}
+	c.Verdict.N = c.N
+	if stamp != nil {
+		c.Stamp = *stamp
+	}
+	if rest != nil {
+		var m more
+		if err := json.Unmarshal([]byte(*rest), &m); err != nil {
+			return nil, fmt.Errorf("journal receipt: %w", err)
+		}
+		c.Verdict.Code, c.Verdict.Message, c.Verdict.Conflicts, c.Verdict.Quarantine = m.Code, m.Message, m.Conflicts, m.Quarantine
+	}
+	return &c, nil
+}
+
+// PutReceipt stores a verdict for ever. A second one for (device, n), or for a
+// stamp that has one, is an error, and so is deferred, which is no verdict to
+// keep (PUSH-7). A mutation that waited is taken off with Undefer.
+func (t *Tx) PutReceipt(c Receipt) error {
+	switch c.Verdict.Verdict {
+	case wire.Applied, wire.Merged, wire.Refused:
+	default:
+		return fmt.Errorf("journal receipt: %q is no verdict to keep", c.Verdict.Verdict)
+	}
+	var stamp, rest any
+	if c.Stamp != "" {
+		stamp = c.Stamp
+	}
+	m := more{c.Verdict.Code, c.Verdict.Message, c.Verdict.Conflicts, c.Verdict.Quarantine}
+	if m.Code != "" || m.Message != "" || len(m.Conflicts) > 0 || m.Quarantine != "" {
+		raw, err := json.Marshal(m)
+		if err != nil {
+			return fmt.Errorf("journal receipt: %w", err)
+		}
+		rest = string(raw)
+	}
+	_, err := t.query(`INSERT INTO journal_receipt (`+receiptColumns+`)
+		VALUES ({:dev},{:n},{:content},{:stamp},{:corrected},{:at},{:verdict},{:seq},{:more})`,
+		dbx.Params{"dev": c.Device, "n": c.N, "content": c.Content, "stamp": stamp, "corrected": c.Corrected,
+			"at": c.At, "verdict": c.Verdict.Verdict, "seq": c.Verdict.Seq, "more": rest}).Execute()
+	if err != nil {
+		return fmt.Errorf("journal receipt: %w", err)
+	}
+	return nil
+}
+
+// Receipts gives the receipts of a device for those n that have one.
+func (r *Reader) Receipts(device string, ns []int64) (map[int64]*Receipt, error) {
+	out := map[int64]*Receipt{}
+	if len(ns) == 0 {
+		return out, nil
+	}
+	// One probe tells for most pushes that nothing was sent before.
+	var last int64
+	err := r.query(`SELECT coalesce(max(n),0) FROM journal_receipt WHERE device={:dev}`, dbx.Params{"dev": device}).Row(&last)
+	if err != nil {
+		return nil, fmt.Errorf("journal receipts: %w", err)
+	}
+	for _, n := range ns {
+		if n > last {
+			continue
+		}
+		c, err := r.Receipt(device, n)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			out[n] = c
+		}
+	}
+	return out, nil
+}
+
+// FirstDeferred gives the time of first receipt of a mutation that waits, 0
+// when it does not.
+func (r *Reader) FirstDeferred(device string, n int64) (int64, error) {
+	var at int64
+	err := r.query(`SELECT first_at FROM journal_deferred WHERE device={:dev} AND n={:n}`,
+		dbx.Params{"dev": device, "n": n}).Row(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("journal deferred: %w", err)
+	}
+	return at, nil
+}
+
+// Defer remembers that a mutation waits since at.
+func (t *Tx) Defer(device string, n int64, stamp string, at int64) error {
+	_, err := t.query(`INSERT INTO journal_deferred (device,n,stamp,first_at) VALUES ({:dev},{:n},{:stamp},{:at})
+		ON CONFLICT (device,n) DO NOTHING`, dbx.Params{"dev": device, "n": n, "stamp": stamp, "at": at}).Execute()
+	if err != nil {
+		return fmt.Errorf("journal deferred: %w", err)
+	}
+	return nil
+}
+
+// Undefer forgets it once it has a verdict.
+func (t *Tx) Undefer(device string, n int64) error {
+	_, err := t.query(`DELETE FROM journal_deferred WHERE device={:dev} AND n={:n}`, dbx.Params{"dev": device, "n": n}).Execute()
+	if err != nil {
+		return fmt.Errorf("journal deferred: %w", err)
+	}
+	return nil
+}
+
+// MarkRefused remembers that the create of a record was refused.
+func (t *Tx) MarkRefused(collection, record string) error {
+	_, err := t.query(`INSERT INTO journal_refused (collection,record) VALUES ({:col},{:rec}) ON CONFLICT DO NOTHING`,
+		dbx.Params{"col": collection, "rec": record}).Execute()
+	if err != nil {
+		return fmt.Errorf("journal refused: %w", err)
+	}
+	return nil
+}
+
+// WasRefused tells whether the create of a record was refused.
+func (r *Reader) WasRefused(collection, record string) (bool, error) {
+	var n int
+	err := r.query(`SELECT count(*) FROM journal_refused WHERE collection={:col} AND record={:rec}`,
+		dbx.Params{"col": collection, "rec": record}).Row(&n)
+	if err != nil {
+		return false, fmt.Errorf("journal refused: %w", err)
+	}
+	return n > 0, nil
+}
+
+// MarkSeen tells the device that wrote a report that a coordinator opened it.
+func (t *Tx) MarkSeen(device string, seq int64, report string) error {
+	_, err := t.query(`INSERT INTO journal_seen (device,seq,report) VALUES ({:dev},{:seq},{:rep}) ON CONFLICT DO NOTHING`,
+		dbx.Params{"dev": device, "seq": seq, "rep": report}).Execute()
+	if err != nil {
+		return fmt.Errorf("journal seen: %w", err)
+	}
+	return nil
+}
+
+// Seen gives the reports of these devices (pseudonyms) that were opened in
+// (after, upto], each once.
+func (r *Reader) Seen(devices []string, after, upto int64) ([]string, error) {
+	out := []string{}
+	named := map[string]bool{}
+	for _, d := range devices {
+		var ids []string
+		err := r.db.NewQuery(`SELECT DISTINCT report FROM journal_seen WHERE device={:dev} AND seq>{:a} AND seq<={:b}`).
+			Bind(dbx.Params{"dev": d, "a": after, "b": upto}).Column(&ids)
+		if err != nil {
+			return nil, fmt.Errorf("journal seen: %w", err)
+		}
+		for _, id := range ids {
+			if !named[id] {
+				named[id] = true
+				out = append(out, id)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Contact notes a device's last contact; at is cut to the day for staff by the
+// caller. Outside the journal's chain (JOURNAL-4).
+func Contact(db DB, device string, at int64) error {
+	_, err := db.NewQuery(`INSERT INTO journal_contact (device,at) VALUES ({:dev},{:at})
+		ON CONFLICT (device) DO UPDATE SET at=excluded.at WHERE excluded.at>journal_contact.at`).
+		Bind(dbx.Params{"dev": device, "at": at}).Execute()
+	if err != nil {
+		return fmt.Errorf("journal contact: %w", err)
+	}
+	return nil
+}
+
+// Candidate is a feed row: something about the record happened at Seq that
+// matters to a scope.
+type Candidate struct {
+	Seq        int64  `db:"seq"`
+	Mut        int64  `db:"mut"`
+	Collection string `db:"collection"`
+	Record     string `db:"record"`
+	Gone       int    `db:"gone"`
+}
+
+// Feed gives at most limit candidates of one scope in (after, upto], by seq.
+func (r *Reader) Feed(scope string, after, upto int64, limit int) ([]Candidate, error) {
+	var out []Candidate
+	err := r.db.NewQuery(`SELECT seq, mut, collection, record, gone FROM journal_feed
+		WHERE scope={:scope} AND seq>{:a} AND seq<={:b} ORDER BY seq LIMIT {:n}`).
+		Bind(dbx.Params{"scope": scope, "a": after, "b": upto, "n": limit}).All(&out)
+	if err != nil {
+		return nil, fmt.Errorf("journal feed %s: %w", strings.SplitN(scope, ":", 2)[0], err)
+	}
+	return out, nil
+}
+
+// NewestIn gives the newest feed seq of a record in any of the scopes.
+func (r *Reader) NewestIn(scopes map[string]bool, collection, record string) (int64, error) {
+	var rows []struct {
+		Scope string `db:"scope"`
+		Seq   int64  `db:"seq"`
+	}
+	err := r.db.NewQuery(`SELECT scope, seq FROM journal_feed WHERE record={:rec} AND collection={:col}`).
+		Bind(dbx.Params{"rec": record, "col": collection}).All(&rows)
+	if err != nil {
+		return 0, fmt.Errorf("journal feed %s %s: %w", collection, record, err)
+	}
+	var newest int64
+	for _, row := range rows {
+		if scopes[row.Scope] && row.Seq > newest {
+			newest = row.Seq
+		}
+	}
+	return newest, nil
+}

@@ -1,0 +1,10 @@
+DROP TABLE journal_contact;
+DROP TABLE journal_seen;
+DROP TABLE journal_refused;
+DROP TABLE journal_deferred;
+DROP TABLE journal_receipt;
+DROP TABLE journal_feed;
+DROP TABLE journal_clock;
+DROP TABLE journal_content;
+DROP TABLE journal_entry;
+DROP TABLE journal_epoch;
