@@ -1,0 +1,97 @@
+package hooks
+
+import (
+	"errors"
+	"net/http"
+
+	validation "github.com/pocketbase/ozzo-validation/v4"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/fieldpost/fieldpost/internal/httpapi"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/wire"
+	"github.com/fieldpost/fieldpost/internal/wiring"
+)
+
+// bindRequests tells the writer of a request over REST, batch or dashboard.
+func bindRequests(app core.App, s *wiring.Services) {
+	names := wiring.Collections()
+	writer := func(e *core.RecordRequestEvent) error {
+		records.Attach(e.Record, s.Store.RestWriter(e.Auth))
+		return e.Next()
+	}
+	app.OnRecordCreateRequest(names...).BindFunc(writer)
+	app.OnRecordUpdateRequest(names...).BindFunc(writer)
+	app.OnRecordDeleteRequest(names...).BindFunc(func(e *core.RecordRequestEvent) error {
+		if e.Collection.Name == "devices" && !e.HasSuperuserAuth() {
+			return e.ForbiddenError("No request changes a device.", nil)
+		}
+		return writer(e)
+	})
+}
+
+// bindRecords completes, checks and journals every write of a synced
+// collection, whichever way it comes.
+func bindRecords(app core.App, s *wiring.Services) {
+	names := wiring.Collections()
+	app.OnRecordCreate(names...).BindFunc(func(e *core.RecordEvent) error {
+		if err := s.Store.PrepareCreate(e.App, e.Record); err != nil {
+			return refusal(err)
+		}
+		return e.Next()
+	})
+	app.OnRecordUpdate(names...).BindFunc(func(e *core.RecordEvent) error {
+		if err := s.Store.PrepareUpdate(e.App, e.Record); err != nil {
+			return refusal(err)
+		}
+		return e.Next()
+	})
+	app.OnRecordDelete(names...).BindFunc(func(e *core.RecordEvent) error {
+		if err := s.Store.PrepareDelete(e.App, e.Record); err != nil {
+			return refusal(err)
+		}
+		return e.Next()
+	})
+	app.OnRecordCreateExecute(names...).BindFunc(journalled(s, wire.OpCreate))
+	app.OnRecordUpdateExecute(names...).BindFunc(journalled(s, wire.OpUpdate))
+	app.OnRecordDeleteExecute(names...).BindFunc(journalled(s, wire.OpDelete))
+}
+
+// journalled is the one transaction wrapper: row and journal entry, or neither.
+func journalled(s *wiring.Services, op string) func(e *core.RecordEvent) error {
+	return func(e *core.RecordEvent) error {
+		return s.Store.Journalled(op, e.App, e.Record, func(app core.App) { e.App = app }, e.Next)
+	}
+}
+
+// refusal makes a refusal readable for REST without hiding it from push.
+func refusal(err error) error {
+	var r *records.Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	status := http.StatusBadRequest
+	if r.Code == wire.CodeNotAllowed {
+		status = http.StatusForbidden
+	}
+	data := validation.Errors{"code": validation.NewError(r.Code, r.Message)}
+	return errors.Join(router.NewApiError(status, r.Message, data), err)
+}
+
+// bindCollections keeps the rules of synced collections as the access table
+// makes them.
+func bindCollections(app core.App) {
+	app.OnCollectionUpdateRequest().BindFunc(func(e *core.CollectionRequestEvent) error {
+		if httpapi.RulesChanged(e.Collection) {
+			return e.BadRequestError("The rules of this collection are made from the access table and can't be edited here.", nil)
+		}
+		return e.Next()
+	})
+	app.OnCollectionDeleteRequest().BindFunc(func(e *core.CollectionRequestEvent) error {
+		if httpapi.Synced(e.Collection.Name) {
+			return e.BadRequestError("This collection belongs to the product and can't be dropped.", nil)
+		}
+		return e.Next()
+	})
+}

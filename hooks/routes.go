@@ -1,0 +1,25 @@
+package hooks
+
+import (
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/fieldpost/fieldpost/internal/httpapi"
+	"github.com/fieldpost/fieldpost/internal/wiring"
+)
+
+// bindRoutes is every HTTP route of ours.
+func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
+	// After PocketBase has read the token (-1020), before any handler.
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostRefuseRevoked", Priority: -900, Func: s.API.RefuseRevoked})
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostReadOnlySQL", Priority: -890, Func: httpapi.ReadOnlySQL})
+
+	sync := r.Group("/api/sync")
+	sync.GET("/hello", httpapi.Handle(s.API.Hello))
+	sync.POST("/enroll", httpapi.Handle(s.API.Enroll))
+	sync.POST("/challenge", httpapi.Handle(s.API.Challenge))
+	sync.POST("/renew", httpapi.Handle(s.API.Renew))
+	sync.POST("/push", httpapi.Handle(s.API.Push))
+	sync.POST("/pull", httpapi.Handle(s.API.Pull))
+}

@@ -1,0 +1,236 @@
+package access
+
+import "github.com/fieldpost/fieldpost/internal/merge"
+
+// Collection is one row of the access table.
+type Collection struct {
+	Name   string
+	List   Rule // of list and view, and so of pull
+	Create Rule
+	Update Rule
+	Delete Rule
+	// Fields names every field with its policy (MERGE-4). What is not here is
+	// not understood by this schema.
+	Fields map[string]merge.Policy
+	// AdminOnly are fields that only admins may send, whatever their policy.
+	AdminOnly []string
+	// Audience gives the scopes of a record; see Scopes for a person's.
+	Audience func(record Values) []string
+}
+
+const (
+	latest = merge.Latest
+	first  = merge.First
+	once   = merge.Once
+	server = merge.Server
+)
+
+func fields(policy merge.Policy, names ...string) map[string]merge.Policy {
+	m := map[string]merge.Policy{}
+	for _, n := range names {
+		m[n] = policy
+	}
+	return m
+}
+
+func with(m map[string]merge.Policy, policy merge.Policy, names ...string) map[string]merge.Policy {
+	for _, n := range names {
+		m[n] = policy
+	}
+	return m
+}
+
+// reportFields are the fields common to observations and submissions, all
+// fixed at creation.
+func reportFields(own ...string) map[string]merge.Policy {
+	m := fields(once, "event_time", "site", "grid", "point", "event_end", "people", "persons", "vehicles",
+		"outreach", "note", "operation", "minor_possible", "manager_involved")
+	with(m, once, own...)
+	return with(m, server, "organization", "received", "clock_off", "author")
+}
+
+// reportServer are the fields of a report that the server sets.
+var reportServer = notSent{"organization", "received", "clock_off", "author"}
+
+var (
+	anyone       = roleIs(Roles)
+	orgCoord     = allOf{roleIs{Coordinator}, personField{"organization", "organization"}}
+	ownAuthor    = allOf{roleIs{Worker}, personField{"author", "id"}}
+	isAdmin      = roleIs{Admin}
+	triageServer = notSent{"observation", "submission", "suggested", "fired", "organization"}
+)
+
+// Table is the living access table: every collection of the product, and who
+// may see and do what in it. A collection that is not here fails a test.
+var Table = map[string]Collection{
+	"organizations": {
+		Name: "organizations",
+		List: anyOf{isAdmin, allOf{anyone, personField{"id", "organization"}}},
+		// The installation's admin keeps organizations over REST.
+		Create: isAdmin, Update: isAdmin,
+		Fields: with(fields(server, "name", "kind"), server, "allow_plate", "allow_staff_note"),
+		Audience: func(r Values) []string {
+			return []string{"o:" + r.text("id"), "a"}
+		},
+	},
+	"users": {
+		Name: "users",
+		List: anyOf{
+			allOf{anyone, personField{"id", "id"}},
+			isAdmin,
+			allOf{roleIs{Coordinator}, personField{"organization", "organization"}},
+			allOf{roleIs{Coordinator}, inList{"served_by"}},
+		},
+		Fields: fields(server, "role", "organization", "sites", "served_by", "label", "locale", "email", "emailVisibility", "verified"),
+		Audience: func(r Values) []string {
+			scopes := []string{"p:" + r.text("id"), "a", "c:" + r.text("organization")}
+			for _, o := range r.list("served_by") {
+				scopes = append(scopes, "c:"+o)
+			}
+			return scopes
+		},
+	},
+	"sites": {
+		Name: "sites",
+		List: anyOf{
+			isAdmin,
+			allOf{roleIs{Worker, Coordinator}, personField{"served_by", "organization"}},
+			allOf{roleIs{Staff, Manager}, ownSite{}},
+		},
+		Create: anyOf{isAdmin, allOf{roleIs{Coordinator}, notSent{"owner", "served_by"}}},
+		Update: anyOf{isAdmin, allOf{roleIs{Coordinator}, personField{"served_by", "organization"}, notSent{"owner", "served_by"}}},
+		Delete: anyOf{isAdmin, allOf{roleIs{Coordinator}, personField{"served_by", "organization"}}},
+		Fields: fields(latest, "name", "venue", "industry", "address", "point", "notes", "owner", "served_by"),
+		AdminOnly: []string{
+			"owner", "served_by",
+		},
+		Audience: func(r Values) []string {
+			scopes := []string{"s:" + r.text("id"), "a"}
+			if o := r.text("served_by"); o != "" {
+				scopes = append(scopes, "w:"+o, "c:"+o)
+			}
+			return scopes
+		},
+	},
+	"checklists": {
+		Name:     "checklists",
+		List:     allOf{anyone, flag{"published"}},
+		Fields:   fields(server, "key", "version", "locale", "title", "items", "published"),
+		Audience: func(Values) []string { return []string{"all"} },
+	},
+	"observations": {
+		Name:     "observations",
+		List:     anyOf{ownAuthor, orgCoord},
+		Create:   allOf{roleIs{Worker}, reportServer},
+		Fields:   reportFields("indicators"),
+		Audience: reportAudience,
+	},
+	"submissions": {
+		Name:     "submissions",
+		List:     anyOf{ownAuthor, orgCoord},
+		Create:   allOf{roleIs{Worker, Staff}, reportServer},
+		Fields:   reportFields("checklist", "version", "answers", "basis", "about"),
+		Audience: reportAudience,
+	},
+	"addenda": {
+		Name:     "addenda",
+		List:     anyOf{ownAuthor, orgCoord},
+		Create:   allOf{roleIs{Worker, Staff, Coordinator}, notSent{"organization", "author"}},
+		Fields:   with(fields(once, "observation", "submission", "text", "event_time"), server, "organization", "author"),
+		Audience: reportAudience,
+	},
+	"triage": {
+		Name:   "triage",
+		List:   orgCoord,
+		Update: allOf{orgCoord, triageServer},
+		Fields: with(with(fields(latest, "urgency", "status", "closing_reason", "note", "opened"), first, "claimed_by", "assignee"),
+			server, "observation", "submission", "suggested", "fired", "organization"),
+		Audience: coordinatorAudience,
+	},
+	"conflicts": {
+		Name: "conflicts",
+		List: orgCoord,
+		// Resolving comes with the repair work; `resolved` is the one field
+		// that a coordinator may change.
+		Update:   allOf{orgCoord, notSent{"collection", "record", "field", "kept", "other", "organization"}},
+		Fields:   with(fields(server, "collection", "record", "field", "kept", "other", "organization"), latest, "resolved"),
+		Audience: coordinatorAudience,
+	},
+	"quarantine": {
+		Name:     "quarantine",
+		List:     anyOf{ownAuthor, orgCoord},
+		Fields:   fields(server, "collection", "record", "code", "message", "mutation", "state", "organization", "author"),
+		Audience: reportAudience,
+	},
+	"devices": {
+		Name: "devices",
+		List: anyOf{
+			allOf{anyone, personField{"user", "id"}},
+			isAdmin,
+			orgCoord,
+		},
+		Fields: fields(server, "user", "organization", "name", "platform", "key", "thumbprint", "parent", "invite", "enrolled", "revoked"),
+		Audience: func(r Values) []string {
+			return []string{"p:" + r.text("user"), "a", "c:" + r.text("organization")}
+		},
+	},
+	"invites": {
+		Name:   "invites",
+		List:   anyOf{isAdmin, orgCoord},
+		Fields: fields(server, "code", "role", "organization", "sites", "uses", "used", "expires", "made_by"),
+		Audience: func(r Values) []string {
+			return []string{"a", "c:" + r.text("organization")}
+		},
+	},
+}
+
+// reportAudience is that of what a person wrote: the author, when there is
+// one in clear, and the coordinators of the organization.
+func reportAudience(r Values) []string {
+	scopes := coordinatorAudience(r)
+	if a := r.text("author"); a != "" {
+		scopes = append(scopes, "p:"+a)
+	}
+	return scopes
+}
+
+func coordinatorAudience(r Values) []string {
+	if o := r.text("organization"); o != "" {
+		return []string{"c:" + o}
+	}
+	return nil
+}
+
+// Scopes are the scopes that a person reads: the feed of each holds what may
+// be for them. The collection's List rule decides what is.
+func Scopes(p Person) []string {
+	scopes := []string{"all", "p:" + p.ID}
+	if p.Organization != "" {
+		scopes = append(scopes, "o:"+p.Organization)
+	}
+	switch p.Role {
+	case Worker:
+		scopes = append(scopes, "w:"+p.Organization)
+	case Staff, Manager:
+		for _, s := range p.Sites {
+			scopes = append(scopes, "s:"+s)
+		}
+	case Coordinator:
+		scopes = append(scopes, "c:"+p.Organization)
+	case Admin:
+		scopes = append(scopes, "a")
+	}
+	return scopes
+}
+
+// SyncsReports tells whether pokes and long polls are for the role: managers
+// have no sync of reports (LIVE-2).
+func SyncsReports(r Role) bool { return r != Manager }
+
+// Reports are the collections that people write what they saw to.
+var Reports = []string{"observations", "submissions"}
+
+// IsReport tells whether a collection holds reports.
+func IsReport(collection string) bool {
+	return collection == "observations" || collection == "submissions"
+}

@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/spf13/cobra"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/wire"
+	"github.com/fieldpost/fieldpost/internal/wiring"
+)
+
+// withApp opens a data folder for one command. The folder may be in use by a
+// server: SQLite keeps the two apart.
+func withApp(open Open, dir string, fn func(core.App, *wiring.Services) error) error {
+	if _, err := os.Stat(dir); err != nil {
+		return fail(ExitUsage, "there is no data folder "+dir, "Start the server once: fieldpost serve --dir "+dir)
+	}
+	app, services, err := openApp(open, dir, wiring.Config{})
+	if err != nil {
+		return err
+	}
+	defer app.ResetBootstrapState()
+	return fn(app, services)
+}
+
+func inviteCommand(open Open) *cobra.Command {
+	root := &cobra.Command{Use: "invite", Short: "Invite people's devices"}
+	c := &cobra.Command{Use: "make", Short: "Make an invite and print its code", Args: cobra.NoArgs}
+	dir := dirFlag(c)
+	role := c.Flags().String("role", "", "worker, staff, manager, coordinator, law_enforcement, provider or admin")
+	organization := c.Flags().String("organization", "", "name of the organization; made when there is none of that name")
+	sites := c.Flags().StringArray("site", nil, "name of a site (staff and managers; may be given several times)")
+	serves := c.Flags().String("served-by", "", "name of the organization that serves a site made here")
+	venue := c.Flags().String("venue", "hotel", "kind of place of a site made here")
+	uses := c.Flags().Int("uses", 1, "how many devices it admits")
+	hours := c.Flags().Int("hours", 72, "how long it is good for")
+	asJSON := c.Flags().Bool("json", false, "print one JSON line")
+	c.RunE = func(*cobra.Command, []string) error {
+		r := access.Role(*role)
+		known := false
+		for _, k := range access.Roles {
+			known = known || k == r
+		}
+		if !known || *organization == "" || *uses < 1 || *hours < 1 {
+			return fail(ExitUsage, "an invite needs --role and --organization", "Roles: worker, staff, manager, coordinator, law_enforcement, provider, admin")
+		}
+		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
+			i := records.Invite{Role: r, Uses: *uses, Expires: s.Store.Now().Add(time.Duration(*hours) * time.Hour)}
+			err := s.Store.TransactPeople(func(tx *records.People) (err error) {
+				if i.Organization, err = tx.FindOrMake("organizations", *organization, nil); err != nil {
+					return err
+				}
+				for _, name := range *sites {
+					values := map[string]any{"venue": *venue, "owner": i.Organization}
+					if *serves != "" {
+						if values["served_by"], err = tx.FindOrMake("organizations", *serves, nil); err != nil {
+							return err
+						}
+					}
+					id, err := tx.FindOrMake("sites", name, values)
+					if err != nil {
+						return err
+					}
+					i.Sites = append(i.Sites, id)
+				}
+				return nil
+			})
+			if err != nil {
+				return fail(ExitUnexpected, "make invite: "+err.Error(), "")
+			}
+			code, err := s.Devices.MakeInvite("", i)
+			if err != nil {
+				return fail(ExitRefused, err.Error(), "A site needs an organization that serves it: --served-by NAME")
+			}
+			if *asJSON {
+				return json.NewEncoder(os.Stdout).Encode(map[string]any{"invite": code, "role": *role, "expires": i.Expires.UTC().Format(wire.TimeFormat), "uses": *uses})
+			}
+			fmt.Printf("Invite for %s: %s (good for %d hours, %d device(s))\n", *role, code, *hours, *uses)
+			return nil
+		})
+	}
+	root.AddCommand(c)
+	return root
+}
+
+func superuserCommand(open Open) *cobra.Command {
+	c := &cobra.Command{Use: "superuser EMAIL PASSWORD", Short: "Make or change a superuser of the dashboard (break-glass)", Args: cobra.ExactArgs(2)}
+	dir := dirFlag(c)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		return withApp(open, *dir, func(app core.App, _ *wiring.Services) error {
+			if err := UpsertSuperuser(app, args[0], args[1]); err != nil {
+				return fail(ExitUsage, err.Error(), "Give an e-mail address and a password of 8 characters or more.")
+			}
+			fmt.Println("Saved.")
+			return nil
+		})
+	}
+	return c
+}
+
+// UpsertSuperuser makes a superuser, or changes its password.
+func UpsertSuperuser(app core.App, email, password string) error {
+	superusers, err := app.FindCachedCollectionByNameOrId(core.CollectionNameSuperusers)
+	if err != nil {
+		return fmt.Errorf("save superuser: %w", err)
+	}
+	r, err := app.FindAuthRecordByEmail(superusers, email)
+	if err != nil {
+		r = core.NewRecord(superusers)
+	} else if r.ValidatePassword(password) {
+		return nil
+	}
+	r.SetEmail(email)
+	r.SetPassword(password)
+	if err := app.Save(r); err != nil {
+		return fmt.Errorf("save superuser: %w", err)
+	}
+	return nil
+}
+
+func verifyCommand(open Open) *cobra.Command {
+	c := &cobra.Command{Use: "verify", Short: "Check the journal's hash chain", Args: cobra.NoArgs}
+	dir := dirFlag(c)
+	asJSON := c.Flags().Bool("json", false, "print one JSON line")
+	c.RunE = func(*cobra.Command, []string) error {
+		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
+			report, err := s.Store.Journal().Verify()
+			if err != nil {
+				return fail(ExitUnexpected, err.Error(), "")
+			}
+			if *asJSON {
+				err := json.NewEncoder(os.Stdout).Encode(map[string]any{"ok": report.Bad == 0, "entries": report.Entries,
+					"erased": report.Erased, "bad": report.Bad, "why": report.Why, "head": hex.EncodeToString(report.Head)})
+				if err != nil {
+					return err
+				}
+			}
+			if report.Bad != 0 {
+				e := fail(ExitAttention, fmt.Sprintf("the chain is broken at entry %d: %s", report.Bad, report.Why),
+					"Someone or something changed the database outside Fieldpost. Keep a copy as it is, then restore a backup.")
+				e.Printed = *asJSON
+				return e
+			}
+			if !*asJSON {
+				fmt.Printf("The chain of %d entries is whole (%d erased by retention). Head: %x\n", report.Entries, report.Erased, report.Head)
+			}
+			return nil
+		})
+	}
+	return c
+}
+
+func mendCommand() *cobra.Command {
+	c := &cobra.Command{Use: "mend", Short: "Repair the journal's schema after an upgrade that broke off", Args: cobra.NoArgs}
+	dir := dirFlag(c)
+	c.RunE = func(*cobra.Command, []string) error {
+		lock, err := lockDir(*dir)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+		path := filepath.Join(*dir, "data.db")
+		if _, err := os.Stat(path); err != nil {
+			return fail(ExitUsage, "there is no database in "+*dir, "Give the data folder: --dir FOLDER")
+		}
+		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
+		if err != nil {
+			return fail(ExitUnexpected, "mend: "+err.Error(), "")
+		}
+		defer db.Close()
+		if err := journal.Mend(db); err != nil {
+			return fail(ExitUnexpected, err.Error(), "")
+		}
+		fmt.Println("The schema is whole. Start the server again.")
+		return nil
+	}
+	return c
+}
+
+func versionCommand() *cobra.Command {
+	c := &cobra.Command{Use: "version", Short: "Print versions", Args: cobra.NoArgs}
+	asJSON := c.Flags().Bool("json", false, "print one JSON line")
+	c.RunE = func(*cobra.Command, []string) error {
+		latest, err := journal.LatestSchema()
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return json.NewEncoder(os.Stdout).Encode(map[string]any{"version": Version, "protocol": wire.Protocol,
+				"schema": wire.Schema, "minSchema": wire.MinSchema, "journal": latest, "go": runtime.Version()})
+		}
+		fmt.Printf("fieldpost %s, protocol %d, schema %d, journal schema %d, %s\n", Version, wire.Protocol, wire.Schema,
+			latest, strings.TrimPrefix(runtime.Version(), "go"))
+		return nil
+	}
+	return c
+}

@@ -1,0 +1,57 @@
+// Package cli holds the commands. A command reads its flags, calls one
+// function and prints; exit codes are in exit.go.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/spf13/cobra"
+
+	"github.com/fieldpost/fieldpost/internal/wiring"
+)
+
+// Open builds the app of a data folder; main gives it, so that the binary and
+// its commands share one wiring.
+type Open func(dir string, cfg wiring.Config) (core.App, *wiring.Services)
+
+// Version is the version of this build; the release sets it.
+var Version = "0.1.0-dev"
+
+// Run runs a command line and gives the exit code.
+func Run(args []string, open Open) int {
+	root := &cobra.Command{
+		Use:           "fieldpost",
+		Short:         "An offline-first backend with sync for outreach against human trafficking",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(serveCommand(open), inviteCommand(open), superuserCommand(open), verifyCommand(open),
+		mendCommand(), versionCommand())
+	root.AddCommand(extraCommands(open)...)
+	root.SetArgs(args)
+	err := root.Execute()
+	if err == nil {
+		return ExitOK
+	}
+	var exit *Exit
+	if errors.As(err, &exit) {
+		if !exit.Printed {
+			fmt.Fprintln(os.Stderr, "fieldpost: "+exit.Error())
+			if exit.Hint != "" {
+				fmt.Fprintln(os.Stderr, exit.Hint)
+			}
+		}
+		return exit.Code
+	}
+	fmt.Fprintln(os.Stderr, "fieldpost: "+err.Error())
+	return ExitUsage
+}
+
+// dirFlag adds --dir to a command.
+func dirFlag(c *cobra.Command) *string {
+	return c.Flags().String("dir", "pb_data", "the data folder")
+}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+	"github.com/spf13/cobra"
+
+	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/seal"
+	"github.com/fieldpost/fieldpost/internal/wiring"
+)
+
+func serveCommand(open Open) *cobra.Command {
+	c := &cobra.Command{Use: "serve", Short: "Run the server", Args: cobra.NoArgs}
+	dir := dirFlag(c)
+	addr := c.Flags().String("http", "127.0.0.1:8090", "the address to listen on; port 0 picks one")
+	c.RunE = func(*cobra.Command, []string) error {
+		running, err := StartServer(open, *dir, *addr, wiring.Config{})
+		if err != nil {
+			return err
+		}
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+		fmt.Printf("Fieldpost is up at %s (dashboard: %s/_/)\n", running.URL, running.URL)
+		running.sayFirstSteps(*dir)
+		select {
+		case <-stop:
+			return running.Close()
+		case err := <-running.ended:
+			return errors.Join(err, running.Close())
+		}
+	}
+	return c
+}
+
+// Running is a server that runs in this process.
+type Running struct {
+	App      core.App
+	Services *wiring.Services
+	URL      string
+	ended    chan error
+	lock     *os.File
+}
+
+// StartServer opens a data folder and serves it. The folder is locked while it
+// runs: two servers on one folder would be two writers of one history.
+func StartServer(open Open, dir, addr string, cfg wiring.Config) (*Running, error) {
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		lock.Close()
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fail(ExitNetwork, "the address "+addr+" is taken", "Stop what listens there, or give another one: --http 127.0.0.1:8091")
+		}
+		return nil, fail(ExitNetwork, "can't listen on "+addr+": "+err.Error(), "Give an address of this machine: --http 127.0.0.1:8090")
+	}
+	app, services, err := openApp(open, dir, cfg)
+	if err != nil {
+		listener.Close()
+		lock.Close()
+		return nil, err
+	}
+	ready := make(chan struct{})
+	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Id: "fieldpostListener", Func: func(e *core.ServeEvent) error {
+		e.Listener = listener
+		e.InstallerFunc = nil // it would open a browser
+		err := e.Next()
+		if err == nil {
+			close(ready)
+		}
+		return err
+	}})
+	r := &Running{App: app, Services: services, URL: "http://" + listener.Addr().String(), ended: make(chan error, 1), lock: lock}
+	go func() {
+		r.ended <- apis.Serve(app, apis.ServeConfig{HttpAddr: listener.Addr().String(), AllowedOrigins: []string{r.URL}})
+	}()
+	select {
+	case <-ready:
+		return r, nil
+	case err := <-r.ended:
+		listener.Close()
+		lock.Close()
+		if err == nil {
+			err = errors.New("the server ended at once")
+		}
+		return nil, fail(ExitUnexpected, "serve: "+err.Error(), "")
+	}
+}
+
+// Close stops the server: requests in hand end, the writer finishes.
+func (r *Running) Close() error {
+	event := &core.TerminateEvent{App: r.App}
+	err := r.App.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() })
+	return errors.Join(err, r.lock.Close())
+}
+
+// openApp opens the app of a folder, with errors that say what to do.
+func openApp(open Open, dir string, cfg wiring.Config) (core.App, *wiring.Services, error) {
+	app, services := open(dir, cfg)
+	err := app.Bootstrap()
+	switch {
+	case err == nil:
+		return app, services, nil
+	case errors.Is(err, journal.ErrDirty), errors.Is(err, journal.ErrNewer):
+		return nil, nil, fail(ExitUnexpected, err.Error(), "")
+	case strings.Contains(err.Error(), "readonly"), strings.Contains(err.Error(), "permission denied"), strings.Contains(err.Error(), "disk is full"), strings.Contains(err.Error(), "no space left"):
+		return nil, nil, fail(ExitUnwritable, "the folder "+dir+" can't be written: "+err.Error(), "Free the disk, or give this user the folder.")
+	}
+	return nil, nil, fail(ExitUnexpected, "open "+dir+": "+err.Error(), "")
+}
+
+// lockDir makes the folder and takes its lock, which the system frees when the
+// process dies, however it dies.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fail(ExitUnwritable, "the folder "+dir+" can't be made: "+err.Error(), "Give a folder that this user may write: --dir FOLDER")
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "fieldpost.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fail(ExitUnwritable, "the folder "+dir+" can't be written: "+err.Error(), "Give a folder that this user may write: --dir FOLDER")
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fail(ExitLocked, "the folder "+dir+" is in use by another fieldpost", "Stop the other one, or give another folder: --dir FOLDER")
+	}
+	return f, nil
+}
+
+// sayFirstSteps prints how to become admin and make the first invite, while
+// nobody can sign in.
+func (r *Running) sayFirstSteps(dir string) {
+	if r.Services.KeyMade {
+		fmt.Printf("The installation key was made: %s\nKeep a copy of it apart from the backups. Without it nobody can open sealed reports; with it and a backup somebody can.\n", seal.KeyPath(dir))
+	}
+	if seal.OnSameDisk(dir) {
+		fmt.Println("Warning: the installation key lies on the same disk as the backups folder. Send backups to another disk.")
+	}
+	n, err := r.App.CountRecords("users")
+	if err != nil || n > 0 {
+		return
+	}
+	fmt.Printf(`Nobody is enrolled yet.
+  1. Become superuser of the dashboard:  fieldpost superuser EMAIL PASSWORD --dir %[1]s
+  2. Make the first invite:              fieldpost invite make --role admin --organization "Your organization" --dir %[1]s
+  3. Enrol a device with it:             fieldpost device enroll --url %[2]s --invite CODE
+`, dir, r.URL)
+}

@@ -1,0 +1,247 @@
+// Package exchange talks: it takes what devices push, gives what they pull,
+// and tells who should pull. One goroutine writes: it gathers the pushes that
+// wait into one fsynced transaction (group commit), so that many phones share
+// the price of a disk flush.
+package exchange
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/seal"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// Service is the exchange of one installation.
+type Service struct {
+	Store  *records.Store
+	Key    *seal.Installation
+	Limits wire.Limits
+	Now    func() time.Time
+	Log    func() *slog.Logger
+	Live   *Hub
+
+	jobs chan *job
+	stop chan struct{}
+	done chan struct{}
+}
+
+// maxGroup is how many mutations one transaction gathers; maxQueue how many
+// requests may wait before the answer is `busy`.
+const (
+	maxGroup = 4000
+	maxQueue = 256
+)
+
+// New makes an exchange; Start starts its writer.
+func New(store *records.Store, key *seal.Installation, now func() time.Time, log func() *slog.Logger) *Service {
+	return &Service{Store: store, Key: key, Limits: wire.DefaultLimits, Now: now, Log: log, Live: NewHub(now),
+		jobs: make(chan *job, maxQueue)}
+}
+
+// Start starts the writer and the pokes. Close ends them.
+func (s *Service) Start() {
+	if s.stop != nil {
+		return
+	}
+	s.stop, s.done = make(chan struct{}), make(chan struct{})
+	s.Live.start()
+	go s.write()
+}
+
+// Close ends the writer after the group in hand; what waits is answered busy.
+func (s *Service) Close() {
+	if s.stop == nil {
+		return
+	}
+	close(s.stop)
+	<-s.done
+	s.Live.close()
+	s.stop = nil
+}
+
+// Hello tells a device whom it talks to.
+func (s *Service) Hello() (*wire.Hello, error) {
+	epoch, err := s.Store.Journal().Epoch()
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Hello{Protocol: []int{wire.Protocol}, Schema: wire.Schema, MinSchema: wire.MinSchema, Epoch: epoch,
+		Now: s.stampNow(), Durability: "fsync", Limits: s.Limits}, nil
+}
+
+func (s *Service) stampNow() string { return s.Now().UTC().Format(wire.TimeFormat) }
+
+// place is a point of history that only this installation can write: what
+// cursors and marks are made of.
+type place struct {
+	Epoch string `json:"e"`
+	Seq   int64  `json:"s"`
+	Hash  string `json:"h"`           // of the entry at Seq, first 16 bytes
+	Scope string `json:"c,omitempty"` // cursors: the set of scopes
+	Sch   int    `json:"v,omitempty"` // cursors: schema
+	At    int64  `json:"t,omitempty"` // cursors: when given out, ms
+	Reset bool   `json:"z,omitempty"` // cursors: in the middle of a reset
+	From  int64  `json:"r,omitempty"` // cursors: head when the reset began
+}
+
+func (s *Service) sign(purpose string, p place) (string, error) {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return "", err
+	}
+	return s.Key.Sign(purpose, raw), nil
+}
+
+func (s *Service) read(purpose, text string) (place, bool) {
+	var p place
+	raw, ok := s.Key.Verify(purpose, text)
+	return p, ok && json.Unmarshal(raw, &p) == nil
+}
+
+func short(hash []byte) string {
+	if len(hash) > 16 {
+		hash = hash[:16]
+	}
+	return hex.EncodeToString(hash)
+}
+
+// mark names the newest point of history.
+func (s *Service) mark(r *journal.Reader) (epoch, mark string, err error) {
+	if epoch, err = r.Epoch(); err != nil {
+		return "", "", err
+	}
+	seq, hash, err := r.Head()
+	if err != nil {
+		return "", "", err
+	}
+	mark, err = s.sign("mark", place{Epoch: epoch, Seq: seq, Hash: short(hash)})
+	return epoch, mark, err
+}
+
+// known tells whether this database's history has the point (EPOCH-1). The
+// hash decides, not the seq: a restored server may have grown past it.
+func (s *Service) known(r *journal.Reader, purpose, text string) (place, bool, error) {
+	p, ok := s.read(purpose, text)
+	if !ok {
+		return p, false, nil
+	}
+	hash, err := r.HashAt(p.Seq)
+	if err != nil {
+		return p, false, err
+	}
+	return p, hash != nil && short(hash) == p.Hash, nil
+}
+
+// rewound tells whether a mark names a point that this history has not got.
+func (s *Service) rewound(r *journal.Reader, mark string) (bool, error) {
+	if mark == "" {
+		return false, nil
+	}
+	_, ok, err := s.known(r, "mark", mark)
+	return !ok, err
+}
+
+// job is a push that waits for the writer.
+type job struct {
+	push   *wire.Push
+	at     time.Time
+	answer chan error
+
+	ctx      *pushing
+	next     int
+	verdicts []wire.Verdict
+	err      error
+}
+
+// Push takes a device's mutations and answers with a verdict for each
+// (PUSH-4). device is the token's; the caller has checked the token.
+func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wire.PushAnswer, error) {
+	if push.Device != device {
+		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
+	}
+	s.unseal(push)
+	j := &job{push: push, at: s.Now(), answer: make(chan error, 1)}
+	select {
+	case s.jobs <- j:
+	default:
+		return nil, fault.New(fault.Busy, "The server is busy.")
+	}
+	select {
+	case err := <-j.answer:
+		if err != nil {
+			return nil, err
+		}
+	case <-ctx.Done():
+		// The device has gone; the writer finishes, and the receipt answers
+		// the next try.
+		return nil, ctx.Err()
+	case <-s.done:
+		return nil, fault.New(fault.Busy, "The server is stopping.")
+	}
+	r := s.Store.Journal()
+	rewound, err := s.rewound(r, push.Mark)
+	if err != nil {
+		return nil, err
+	}
+	epoch, mark, err := s.mark(r)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.PushAnswer{Epoch: epoch, Now: s.stampNow(), Mark: mark, Rewound: rewound, Verdicts: j.verdicts}, nil
+}
+
+// unseal opens the sealed mutations of a push, outside the writer: it costs a
+// key agreement each. What does not open is refused and kept as it came.
+func (s *Service) unseal(push *wire.Push) {
+	for i := range push.Mutations {
+		m := &push.Mutations[i]
+		if m.Sealed == "" || m.Problem != nil {
+			continue
+		}
+		stamp, _ := m.Whole["stamp"].(string)
+		text, err := s.Key.OpenSealed(m.Sealed, fmt.Sprintf("%s:%d:%s", push.Device, m.N, stamp))
+		var inner struct {
+			Ops []any `json:"ops"`
+		}
+		if err != nil || json.Unmarshal(text, &inner) != nil {
+			m.Problem = &wire.Problem{Code: wire.CodeInvalid, Message: "The sealed part does not open here."}
+			continue
+		}
+		m.Problem = m.ReadOps(inner.Ops)
+	}
+}
+
+func (s *Service) write() {
+	defer close(s.done)
+	for {
+		select {
+		case <-s.stop:
+			return
+		case j := <-s.jobs:
+			group := []*job{j}
+			size := len(j.push.Mutations)
+		gather:
+			for size < maxGroup {
+				select {
+				case next := <-s.jobs:
+					group = append(group, next)
+					size += len(next.push.Mutations)
+				default:
+					break gather
+				}
+			}
+			s.run(group)
+			for _, j := range group {
+				j.answer <- j.err
+			}
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package exchange
+
+import (
+	"sync"
+	"time"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+)
+
+// pokeEvery is the least time between two pokes of one person (LIVE-1).
+const pokeEvery = 250 * time.Millisecond
+
+// Hub pokes whom a commit matters to. A commit only drops its scopes here:
+// what follows runs in the hub's own goroutine, so that the cost of a write
+// does not grow with the number of watchers (LIVE-2).
+type Hub struct {
+	now func() time.Time
+	// Streams lists the open realtime streams with the person of each as they
+	// are now; poke must not block. Set before start.
+	Streams func(each func(p access.Person, poke func()))
+
+	mu      sync.Mutex
+	pending map[string]bool
+	waiters map[*Watcher]bool
+	wake    chan struct{}
+	stop    chan struct{}
+	done    chan struct{}
+}
+
+// NewHub makes a hub.
+func NewHub(now func() time.Time) *Hub {
+	return &Hub{now: now, pending: map[string]bool{}, waiters: map[*Watcher]bool{}, wake: make(chan struct{}, 1)}
+}
+
+// Notify takes the scopes that a commit mattered to. It never blocks.
+func (h *Hub) Notify(scopes map[string]bool) {
+	h.mu.Lock()
+	for s := range scopes {
+		h.pending[s] = true
+	}
+	h.mu.Unlock()
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Watcher is a pull that waits. C receives once when something may have
+// changed for its person.
+type Watcher struct {
+	C      chan struct{}
+	scopes []string
+	hub    *Hub
+}
+
+// Wait registers a pull that waits; Close it.
+func (h *Hub) Wait(p access.Person) *Watcher {
+	w := &Watcher{C: make(chan struct{}, 1), scopes: access.Scopes(p), hub: h}
+	h.mu.Lock()
+	h.waiters[w] = true
+	h.mu.Unlock()
+	return w
+}
+
+// Close takes the watcher away.
+func (w *Watcher) Close() {
+	w.hub.mu.Lock()
+	delete(w.hub.waiters, w)
+	w.hub.mu.Unlock()
+}
+
+func (h *Hub) start() {
+	h.stop, h.done = make(chan struct{}), make(chan struct{})
+	go h.run()
+}
+
+func (h *Hub) close() {
+	close(h.stop)
+	<-h.done
+}
+
+// run wakes waiting pulls at once and pokes streams at most once per person
+// and pokeEvery; a poke that is held back is sent when its time comes.
+func (h *Hub) run() {
+	defer close(h.done)
+	last := map[string]time.Time{} // person -> last poke
+	held := map[string]bool{}      // scopes whose pokes are held back
+	var later <-chan time.Time
+	for {
+		select {
+		case <-h.stop:
+			return
+		case <-h.wake:
+		case <-later:
+		}
+		later = nil
+		h.mu.Lock()
+		fresh := h.pending
+		h.pending = map[string]bool{}
+		for w := range h.waiters {
+			if matters(w.scopes, fresh) {
+				select {
+				case w.C <- struct{}{}:
+				default:
+				}
+			}
+		}
+		h.mu.Unlock()
+		for s := range fresh {
+			held[s] = true
+		}
+		if h.Streams == nil {
+			clear(held)
+			continue
+		}
+		now := h.now()
+		poked := map[string]bool{} // persons poked in this round
+		early := false
+		h.Streams(func(p access.Person, poke func()) {
+			if !access.SyncsReports(p.Role) || !matters(access.Scopes(p), held) {
+				return
+			}
+			since := now.Sub(last[p.ID])
+			if poked[p.ID] || since >= pokeEvery || since < 0 {
+				poked[p.ID] = true
+				poke()
+				return
+			}
+			early = true
+		})
+		for id := range poked {
+			last[id] = now
+		}
+		if !early {
+			clear(held)
+		} else {
+			// Someone was poked a moment ago: all that is held comes once more
+			// to everybody it matters to. A poke too many costs an empty pull.
+			later = time.After(pokeEvery)
+		}
+		for id, t := range last {
+			if now.Sub(t) > time.Minute {
+				delete(last, id)
+			}
+		}
+	}
+}
+
+func matters(scopes []string, touched map[string]bool) bool {
+	for _, s := range scopes {
+		if touched[s] {
+			return true
+		}
+	}
+	return false
+}

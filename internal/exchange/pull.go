@@ -1,0 +1,289 @@
+package exchange
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// tombstones is how long what has gone is told apart; an older cursor is
+// answered by a reset (PULL-7).
+const tombstones = 400 * 24 * time.Hour
+
+// Pull gives a person what changed for them since the cursor. device is the
+// token's.
+func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest) (*wire.PullAnswer, error) {
+	if req.Device != device {
+		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
+	}
+	d, err := s.Store.FindDevice(device)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case d == nil:
+		return nil, fault.New(fault.Unauthenticated, "The device is not known here.")
+	case d.Revoked:
+		return nil, fault.New(fault.DeviceRevoked, "The device was signed out.")
+	}
+	wait := time.Duration(req.Wait) * time.Second
+	if !access.SyncsReports(d.Person.Role) {
+		wait = 0
+	}
+	// Registered before the look, so that nothing falls in between.
+	watcher := s.Live.Wait(d.Person)
+	defer watcher.Close()
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	for {
+		answer, err := s.page(d, req)
+		if err != nil {
+			return nil, err
+		}
+		if wait == 0 || len(answer.Changes) > 0 || len(answer.Seen) > 0 || answer.More || answer.Reset || answer.Rewound {
+			return answer, nil
+		}
+		select {
+		case <-watcher.C:
+			// Roles may have changed with what woke us.
+			if d, err = s.Store.FindDevice(device); err != nil || d == nil {
+				return answer, err
+			}
+		case <-deadline.C:
+			return answer, nil
+		case <-ctx.Done():
+			return answer, nil
+		case <-s.stop:
+			return answer, nil
+		}
+	}
+}
+
+// start decides where a page begins: at the cursor, or anew.
+func (s *Service) start(r *journal.Reader, req *wire.PullRequest, scopes string, head int64) (from place, reset, rewound bool, err error) {
+	anew := place{Reset: true, From: head}
+	if rewound, err = s.rewound(r, deref(req.Mark)); err != nil {
+		return anew, true, false, err
+	}
+	if req.Cursor == nil {
+		return anew, true, rewound, nil
+	}
+	p, ok, err := s.known(r, "cursor", *req.Cursor)
+	if err != nil {
+		return anew, true, false, err
+	}
+	switch {
+	case !ok || rewound:
+		return anew, true, true, nil
+	case p.Scope != scopes, p.Sch != req.Schema, s.Now().UnixMilli()-p.At > tombstones.Milliseconds():
+		return anew, true, false, nil
+	}
+	return p, false, false, nil
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// page makes one page (PULL-2). It reads the head first and nothing after it,
+// so that what is written meanwhile comes with the next page.
+func (s *Service) page(d *records.Device, req *wire.PullRequest) (*wire.PullAnswer, error) {
+	r := s.Store.Journal()
+	head, headHash, err := r.Head()
+	if err != nil {
+		return nil, err
+	}
+	scopes := access.Scopes(d.Person)
+	name := scopeSet(d.Person, scopes)
+	from, reset, rewound, err := s.start(r, req, name, head)
+	if err != nil {
+		return nil, err
+	}
+	found, more, err := candidates(r, scopes, from.Seq, head, req.Limit)
+	if err != nil {
+		return nil, err
+	}
+	end := head
+	if more {
+		end = found[len(found)-1].Seq
+	}
+	changes, err := s.changes(r, d, scopes, from, found, head)
+	if err != nil {
+		return nil, err
+	}
+	var devices []string
+	for _, id := range d.Lineage {
+		devices = append(devices, s.Key.Device(id))
+	}
+	seen, err := r.Seen(devices, from.Seq, end)
+	if err != nil {
+		return nil, err
+	}
+	endHash := headHash
+	if end != head {
+		if endHash, err = r.HashAt(end); err != nil {
+			return nil, err
+		}
+	}
+	epoch, err := r.Epoch()
+	if err != nil {
+		return nil, err
+	}
+	next := place{Epoch: epoch, Seq: end, Hash: short(endHash), Scope: name, Sch: req.Schema, At: s.Now().UnixMilli()}
+	if more && from.Reset {
+		next.Reset, next.From = true, from.From
+	}
+	answer := &wire.PullAnswer{Epoch: epoch, Now: s.stampNow(), Rewound: rewound, Reset: reset, More: more, Changes: changes, Seen: seen}
+	if answer.Cursor, err = s.sign("cursor", next); err != nil {
+		return nil, err
+	}
+	answer.Mark, err = s.sign("mark", place{Epoch: epoch, Seq: head, Hash: short(headHash)})
+	return answer, err
+}
+
+// scopeSet names a set of scopes: when it changes, the view is made anew.
+func scopeSet(p access.Person, scopes []string) string {
+	sorted := append([]string{string(p.Role)}, scopes...)
+	sort.Strings(sorted[1:])
+	sum := sha256.Sum256([]byte(strings.Join(sorted, "\n")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// candidates merges the feeds of the scopes: at most about limit rows in
+// (after, head], in order of seq, ending between two mutations. more tells
+// that there are others.
+func candidates(r *journal.Reader, scopes []string, after, head int64, limit int) ([]journal.Candidate, bool, error) {
+	for want := limit; ; want *= 2 {
+		var all []journal.Candidate
+		horizon, cut := head, false
+		for _, scope := range scopes {
+			rows, err := r.Feed(scope, after, head, want+1)
+			if err != nil {
+				return nil, false, err
+			}
+			all = append(all, rows...)
+			if len(rows) > want {
+				cut = true
+				horizon = min(horizon, rows[len(rows)-1].Seq)
+			}
+		}
+		sort.SliceStable(all, func(i, j int) bool { return all[i].Seq < all[j].Seq })
+		list := all[:0]
+		last := int64(0)
+		for _, c := range all {
+			if c.Seq > horizon || c.Seq == last { // a row in two scopes
+				continue
+			}
+			last = c.Seq
+			list = append(list, c)
+		}
+		if !cut && len(list) <= want {
+			return list, false, nil
+		}
+		if len(list) > want+1 {
+			list = list[:want+1]
+		}
+		end := len(list) - 1
+		for end > 0 && list[end-1].Mut == list[end].Mut {
+			end--
+		}
+		if end > 0 {
+			return list[:end], true, nil
+		}
+	}
+}
+
+// changes turns candidates into what the person may see of them, in order.
+func (s *Service) changes(r *journal.Reader, d *records.Device, scopes []string, from place, found []journal.Candidate, head int64) ([]wire.Change, error) {
+	byCollection := map[string][]string{}
+	for _, c := range found {
+		byCollection[c.Collection] = append(byCollection[c.Collection], c.Record)
+	}
+	type view struct {
+		versions map[string]int64
+		bodies   map[string]json.RawMessage
+	}
+	views := map[string]view{}
+	for collection, ids := range byCollection {
+		v, err := s.read2(r, d, collection, ids)
+		if err != nil {
+			return nil, err
+		}
+		views[collection] = view{v.versions, v.bodies}
+	}
+	mine := map[string]bool{}
+	for _, sc := range scopes {
+		mine[sc] = true
+	}
+	out := make([]wire.Change, 0, len(found))
+	for _, c := range found {
+		version, body := views[c.Collection].versions[c.Record], views[c.Collection].bodies[c.Record]
+		if version > head || version == 0 {
+			continue // it changed meanwhile; its newer row comes next
+		}
+		if version != c.Seq {
+			// It changed since for another scope. If that is one of ours, the
+			// record comes there; else it has left this person's view.
+			newest, err := r.NewestIn(mine, c.Collection, c.Record)
+			if err != nil {
+				return nil, err
+			}
+			if newest > c.Seq {
+				continue
+			}
+		}
+		change := wire.Change{Collection: c.Collection, ID: c.Record, Seq: c.Seq, Record: body}
+		if body == nil {
+			if from.Reset && c.Seq <= from.From {
+				continue // it was gone before this view began
+			}
+			change.Record = json.RawMessage("null")
+		} else {
+			change.Seq = version
+		}
+		out = append(out, change)
+	}
+	return out, nil
+}
+
+type bodies struct {
+	versions map[string]int64
+	bodies   map[string]json.RawMessage
+}
+
+// read2 reads records and their versions so that each body is that of its
+// version: one that changed in between is read again.
+func (s *Service) read2(r *journal.Reader, d *records.Device, collection string, ids []string) (bodies, error) {
+	before, err := r.Versions(collection, ids)
+	if err != nil {
+		return bodies{}, err
+	}
+	found, err := s.Store.View(d.Person.ID, collection, ids)
+	if err != nil {
+		return bodies{}, err
+	}
+	after, err := r.Versions(collection, ids)
+	if err != nil {
+		return bodies{}, err
+	}
+	for id, v := range after {
+		if before[id] != v {
+			delete(found, id)
+			after[id] = 1<<63 - 1 // newer than any head: the next page has it
+		}
+	}
+	return bodies{after, found}, nil
+}

@@ -1,0 +1,399 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/hlc"
+	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// pushing is what holds for one request: the device and its person, read once
+// at the start of the transaction (PUSH-8).
+type pushing struct {
+	device    *records.Device
+	pseudonym string
+	lineage   map[string]string // device id -> pseudonym, its own included
+	own       map[string]bool   // pseudonyms
+	actor     string
+	at        int64 // ms, of this receipt
+	offset    int64 // the request's own offset, for mutations without one
+}
+
+// run gives every job of a group its verdicts. Mutations of one op share a
+// transaction: whatever refuses one of them does so before it writes. A
+// mutation of several ops has one of its own, so that it can be rolled back.
+func (s *Service) run(group []*job) {
+	for {
+		if !s.shared(group) {
+			return
+		}
+		alone := false
+		for _, j := range group {
+			if j.err == nil && j.next < len(j.push.Mutations) {
+				alone = true
+				s.alone(j)
+			}
+		}
+		if !alone {
+			return
+		}
+	}
+}
+
+// shared runs the single-op mutations up to the next one of several ops, for
+// all jobs in one transaction. When something unexpected breaks it, nothing of
+// it stands and its mutations run again one by one.
+func (s *Service) shared(group []*job) bool {
+	type state struct {
+		next     int
+		verdicts int
+	}
+	before := make([]state, len(group))
+	for i, j := range group {
+		before[i] = state{j.next, len(j.verdicts)}
+	}
+	err := s.transact(func(tx *records.Tx) error {
+		for _, j := range group {
+			if j.err != nil || j.ctx != nil && j.next >= len(j.push.Mutations) {
+				continue
+			}
+			if j.ctx == nil || j.next > 0 {
+				if err := s.open(tx, j); err != nil {
+					return err
+				}
+				if j.err != nil {
+					continue
+				}
+			}
+			for j.next < len(j.push.Mutations) && len(j.push.Mutations[j.next].Ops) <= 1 {
+				v, err := s.mutate(tx, j.ctx, &j.push.Mutations[j.next])
+				if err != nil {
+					return err
+				}
+				j.verdicts = append(j.verdicts, *v)
+				j.next++
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		return true
+	}
+	s.Log().Error("group of pushes rolled back, running its mutations one by one", "error", err)
+	for i, j := range group {
+		if j.err == nil {
+			j.next, j.verdicts = before[i].next, j.verdicts[:before[i].verdicts]
+			for j.err == nil && j.next < len(j.push.Mutations) {
+				s.alone(j)
+			}
+		}
+	}
+	return false
+}
+
+// alone runs one mutation in a transaction of its own. A refusal half way
+// takes back what its first ops wrote.
+func (s *Service) alone(j *job) {
+	m := &j.push.Mutations[j.next]
+	var verdict *wire.Verdict
+	var refused *records.Refusal
+	err := s.transact(func(tx *records.Tx) error {
+		if err := s.open(tx, j); err != nil || j.err != nil {
+			return err
+		}
+		v, err := s.mutateAll(tx, j.ctx, m, nil)
+		verdict = v
+		return err
+	})
+	if err != nil && !errors.As(err, &refused) {
+		s.Log().Error("push of one mutation rolled back", "error", err)
+		if isStorage(err) {
+			j.err = fault.New(fault.Busy, "The server can't write just now.").Because(err)
+			return
+		}
+		refused = &records.Refusal{Code: wire.CodeInvalid, Message: "The server could not apply this."}
+	}
+	if refused != nil {
+		err = s.transact(func(tx *records.Tx) error {
+			if err := s.open(tx, j); err != nil || j.err != nil {
+				return err
+			}
+			v, err := s.mutateAll(tx, j.ctx, m, refused)
+			verdict = v
+			return err
+		})
+		if err != nil {
+			j.err = fault.New(fault.Busy, "The server can't write just now.").Because(err)
+			return
+		}
+	}
+	if j.err == nil {
+		j.verdicts = append(j.verdicts, *verdict)
+		j.next++
+	}
+}
+
+// transact keeps a panic in the code of one mutation from taking the writer
+// down with everybody else's.
+func (s *Service) transact(fn func(tx *records.Tx) error) error {
+	return s.Store.Transact(func(tx *records.Tx) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("panic: %v", r)
+			}
+		}()
+		return fn(tx)
+	})
+}
+
+// isStorage tells whether an error is the disk's and not the mutation's.
+func isStorage(err error) bool {
+	text := err.Error()
+	for _, sign := range []string{"disk is full", "disk I/O", "readonly", "read-only", "database is locked", "SQLITE_BUSY", "unable to open", "no space left"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// open reads device and person and looks for a fork (PUSH-3), inside the
+// transaction.
+func (s *Service) open(tx *records.Tx, j *job) error {
+	device, err := tx.Device(j.push.Device)
+	if err != nil {
+		return err
+	}
+	switch {
+	case device == nil:
+		j.err = fault.New(fault.Unauthenticated, "The device is not known here.")
+		return nil
+	case device.Revoked:
+		j.err = fault.New(fault.DeviceRevoked, "The device was signed out.")
+		return nil
+	}
+	c := &pushing{device: device, lineage: map[string]string{}, own: map[string]bool{}, at: j.at.UnixMilli(), actor: s.Store.Actor(device.Person)}
+	for _, id := range device.Lineage {
+		p := s.Key.Device(id)
+		c.lineage[id], c.own[p] = p, true
+	}
+	c.pseudonym = c.lineage[device.ID]
+	if !j.push.Now.IsZero() {
+		c.offset = c.at - j.push.Now.UnixMilli()
+	}
+	first := j.ctx == nil
+	j.ctx = c
+	if !first {
+		return nil
+	}
+	ns := make([]int64, len(j.push.Mutations))
+	for i, m := range j.push.Mutations {
+		ns[i] = m.N
+	}
+	receipts, err := tx.Receipts(c.pseudonym, ns)
+	if err != nil {
+		return err
+	}
+	for _, m := range j.push.Mutations {
+		if r := receipts[m.N]; r != nil && string(r.Content) != string(s.Key.Content(m.Content)) {
+			j.err = fault.New(fault.DeviceForked, "Another copy of this device has used these numbers.")
+			return nil
+		}
+	}
+	return s.contact(tx, device, j.at)
+}
+
+func (s *Service) contact(tx *records.Tx, d *records.Device, at time.Time) error {
+	if d.Person.Role == access.Staff {
+		at = at.UTC().Truncate(24 * time.Hour)
+	}
+	return tx.Contact(d.ID, at.UnixMilli())
+}
+
+// mutate runs a mutation of one op: a refusal comes before any write of it.
+func (s *Service) mutate(tx *records.Tx, c *pushing, m *wire.Received) (*wire.Verdict, error) {
+	v, err := s.mutateAll(tx, c, m, nil)
+	var refused *records.Refusal
+	if errors.As(err, &refused) {
+		return s.mutateAll(tx, c, m, refused)
+	}
+	return v, err
+}
+
+// mutateAll gives a mutation its verdict: the stored one when it was here
+// before, else it is applied. With refused set it is not tried but refused. A
+// *records.Refusal as error asks to be called again with it, after a rollback
+// where ops were written.
+func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refused *records.Refusal) (*wire.Verdict, error) {
+	tx.NewMutation()
+	content := s.Key.Content(m.Content)
+	stored, r, err := s.before(tx, c, m, content)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil && r.Verdict.N != 0 {
+		return &r.Verdict, nil
+	}
+	first, err := tx.FirstDeferred(c.pseudonym, m.N)
+	if err != nil {
+		return nil, err
+	}
+	if first == 0 || first > c.at {
+		first = c.at
+	}
+	offset := c.offset
+	if m.Offset != nil {
+		offset = *m.Offset
+	}
+	receipt := journal.Receipt{Device: c.pseudonym, N: m.N, Content: content, Stamp: stored, At: c.at}
+	corrected := hlc.Correct(m.Stamp.Time, offset, first)
+	receipt.Corrected = corrected.Ms
+	switch {
+	case refused == nil && r != nil:
+		refused = r.refusal // the stamp is not to be had
+	case refused == nil && m.Problem != nil:
+		refused = &records.Refusal{Code: m.Problem.Code, Message: m.Problem.Message}
+	}
+	if refused == nil {
+		stamp := m.Stamp.WithDevice(c.lineage[m.Stamp.Device])
+		writer := records.Writer{Person: &c.device.Person, Actor: c.actor, Device: c.pseudonym, Stored: stamp,
+			Corrected: corrected, ClockOff: clockOff(offset), At: c.at}
+		verdict, err := s.apply(tx, c, m, writer)
+		if err != nil {
+			return nil, err
+		}
+		verdict.N = m.N
+		receipt.Verdict = *verdict
+		return verdict, s.settle(tx, first != c.at, receipt)
+	}
+	if refused.Code == wire.CodeMissingDependency {
+		if c.at-first < 30*24*time.Hour.Milliseconds() {
+			err := tx.Defer(c.pseudonym, m.N, stored, first)
+			return &wire.Verdict{N: m.N, Verdict: wire.Deferred, Code: refused.Code, Message: refused.Message}, err
+		}
+		refused = &records.Refusal{Code: wire.CodeDependsOnRefused, Message: "What this depends on did not come within 30 days."}
+	}
+	verdict := &wire.Verdict{N: m.N, Verdict: wire.Refused, Code: refused.Code, Message: refused.Message}
+	if refused.Code != wire.CodeTaken {
+		if verdict.Quarantine, err = s.quarantine(tx, c, m, refused); err != nil {
+			return nil, err
+		}
+	}
+	receipt.Verdict = *verdict
+	return verdict, s.settle(tx, first != c.at, receipt)
+}
+
+func (s *Service) settle(tx *records.Tx, waited bool, receipt journal.Receipt) error {
+	if waited {
+		if err := tx.Undefer(receipt.Device, receipt.N); err != nil {
+			return err
+		}
+	}
+	return tx.PutReceipt(receipt)
+}
+
+// earlier is what is known of a mutation before it is tried: its stored
+// verdict, or why its stamp is not to be had.
+type earlier struct {
+	journal.Receipt
+	refusal *records.Refusal
+}
+
+// before looks for the mutation's receipt, by (device, n) and by stamp
+// (PUSH-2), and gives the stored stamp, empty where it can't be one.
+func (s *Service) before(tx *records.Tx, c *pushing, m *wire.Received, content []byte) (string, *earlier, error) {
+	r, err := tx.Receipt(c.pseudonym, m.N)
+	if err != nil {
+		return "", nil, err
+	}
+	if r != nil {
+		r.Verdict.Replayed = true
+		return "", &earlier{Receipt: *r}, nil
+	}
+	if !m.HasTime {
+		return "", nil, nil
+	}
+	pseudonym, ok := c.lineage[m.Stamp.Device]
+	if !ok {
+		return "", &earlier{refusal: &records.Refusal{Code: wire.CodeInvalid, Message: "The stamp names another device."}}, nil
+	}
+	stored := m.Stamp.WithDevice(pseudonym).String()
+	if r, err = tx.ReceiptByStamp(stored); err != nil {
+		return "", nil, err
+	}
+	if r == nil {
+		return stored, nil, nil
+	}
+	if string(r.Content) == string(content) {
+		r.Verdict.N, r.Verdict.Replayed = m.N, true
+		return stored, &earlier{Receipt: *r}, nil
+	}
+	return "", &earlier{refusal: &records.Refusal{Code: wire.CodeInvalid, Message: "The stamp was used for something else."}}, nil
+}
+
+// clockOff says how far the clock was off (PUSH-12).
+func clockOff(offset int64) string {
+	if offset < 0 {
+		offset = -offset
+	}
+	switch {
+	case offset < 0: // the one number that has no opposite
+		return "days"
+	case offset < 2*time.Minute.Milliseconds():
+		return "ok"
+	case offset < time.Hour.Milliseconds():
+		return "minutes"
+	case offset < 24*time.Hour.Milliseconds():
+		return "hours"
+	}
+	return "days"
+}
+
+// quarantine keeps a refused mutation whole, with pseudonyms where device ids
+// stood (PUSH-6), and remembers what it would have created.
+func (s *Service) quarantine(tx *records.Tx, c *pushing, m *wire.Received, r *records.Refusal) (string, error) {
+	text, err := wire.Canonical(m.Whole)
+	if err != nil {
+		return "", err
+	}
+	whole := string(text)
+	for id, p := range c.lineage {
+		whole = strings.ReplaceAll(whole, id, p)
+	}
+	if m.HasTime && c.lineage[m.Stamp.Device] == "" {
+		whole = strings.ReplaceAll(whole, m.Stamp.Device, s.Key.Device(m.Stamp.Device))
+	}
+	values := map[string]any{"code": r.Code, "message": r.Message, "state": "held", "mutation": rawJSON(whole)}
+	site := ""
+	for i, op := range m.Ops {
+		if i == 0 {
+			values["collection"], values["record"] = clip(op.Collection, 200), op.ID
+			site, _ = op.Fields["site"].(string)
+		}
+		if op.Op.Op == wire.OpCreate {
+			if err := tx.MarkRefused(clip(op.Collection, 200), op.ID); err != nil {
+				return "", err
+			}
+		}
+	}
+	values["organization"] = tx.OrganizationFor(c.device.Person, site)
+	if c.device.Person.Role != access.Staff {
+		values["author"] = c.device.Person.ID
+	}
+	id, _, err := tx.SystemSave(c.at, "quarantine", values)
+	return id, err
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "")
+	}
+	return s
+}

@@ -1,0 +1,49 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/records"
+)
+
+// Synced tells whether a collection is journalled and pulled.
+func Synced(name string) bool { _, ok := access.Table[name]; return ok }
+
+// RulesChanged tells whether somebody gave a synced collection other rules
+// than the access table makes.
+func RulesChanged(c *core.Collection) bool {
+	row, ok := access.Table[c.Name]
+	return ok && !records.RulesHold(c, row)
+}
+
+// ReadOnlySQL lets the SQL console read and nothing else: what it writes would
+// pass by the journal (JOURNAL-1).
+func ReadOnlySQL(e *core.RequestEvent) error {
+	if e.Request.Method != http.MethodPost || strings.TrimSuffix(e.Request.URL.Path, "/") != "/api/sql" {
+		return e.Next()
+	}
+	body, err := io.ReadAll(io.LimitReader(e.Request.Body, 64<<10))
+	if err != nil {
+		return Fail(e, fault.New(fault.BadRequest, "The request broke off.").Because(err))
+	}
+	e.Request.Body = io.NopCloser(bytes.NewReader(body))
+	var form struct {
+		Query string `json:"query"`
+	}
+	query := ""
+	if json.Unmarshal(body, &form) == nil {
+		query = strings.ToUpper(strings.TrimSuffix(strings.TrimSpace(form.Query), ";"))
+	}
+	if !(strings.HasPrefix(query, "SELECT") || strings.HasPrefix(query, "EXPLAIN")) || strings.Contains(query, ";") {
+		return Fail(e, fault.New(fault.NotAllowed, "The SQL console reads only: one SELECT at a time. Writes go through the records, so that they are journalled."))
+	}
+	return e.Next()
+}

@@ -1,0 +1,266 @@
+// Package httpapi is the edge: it decodes a request, calls one function and
+// encodes the answer. Faults become answers here and nowhere else.
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/fieldpost/fieldpost/internal/devices"
+	"github.com/fieldpost/fieldpost/internal/exchange"
+	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// API holds what the handlers call.
+type API struct {
+	Exchange *exchange.Service
+	Devices  *devices.Service
+	Store    *records.Store
+}
+
+// Handle makes a handler of a function that gives an answer or an error.
+func Handle[T any](fn func(e *core.RequestEvent) (T, error)) func(e *core.RequestEvent) error {
+	return func(e *core.RequestEvent) error {
+		answer, err := fn(e)
+		if err != nil {
+			return Fail(e, err)
+		}
+		return send(e, http.StatusOK, answer)
+	}
+}
+
+// Fail writes an error as the protocol's error body.
+func Fail(e *core.RequestEvent, err error) error {
+	f := fault.Of(err)
+	if f.Code == fault.Internal {
+		e.App.Logger().Error("request failed", "path", e.Request.URL.Path, "error", err)
+	}
+	if f.RetryAfter > 0 {
+		e.Response.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
+	}
+	return send(e, f.Status, f.Body())
+}
+
+// Hello is GET /api/sync/hello.
+func (a *API) Hello(*core.RequestEvent) (*wire.Hello, error) { return a.Exchange.Hello() }
+
+// Enroll is POST /api/sync/enroll.
+func (a *API) Enroll(e *core.RequestEvent) (*wire.EnrollAnswer, error) {
+	var req wire.EnrollRequest
+	if err := a.decode(e, &req); err != nil {
+		return nil, err
+	}
+	person := ""
+	if e.Auth != nil && !e.Auth.IsSuperuser() {
+		person = e.Auth.Id
+	}
+	if req.Invite == "" && person == "" && e.Request.Header.Get("Authorization") != "" {
+		return nil, a.notSignedIn(e)
+	}
+	return a.Devices.Enroll(req, person)
+}
+
+// Challenge is POST /api/sync/challenge.
+func (a *API) Challenge(e *core.RequestEvent) (*wire.ChallengeAnswer, error) {
+	var req struct {
+		Device string `json:"device"`
+	}
+	if err := a.decode(e, &req); err != nil {
+		return nil, err
+	}
+	if req.Device == "" || len(req.Device) > 100 {
+		return nil, fault.New(fault.BadRequest, "`device` is missing.")
+	}
+	return a.Devices.Challenge(req.Device)
+}
+
+// Renew is POST /api/sync/renew.
+func (a *API) Renew(e *core.RequestEvent) (map[string]string, error) {
+	var req wire.RenewRequest
+	if err := a.decode(e, &req); err != nil {
+		return nil, err
+	}
+	token, err := a.Devices.Renew(req)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"token": token}, nil
+}
+
+// Push is POST /api/sync/push.
+func (a *API) Push(e *core.RequestEvent) (*wire.PushAnswer, error) {
+	device, err := a.device(e)
+	if err != nil {
+		return nil, err
+	}
+	body, err := a.body(e)
+	if err != nil {
+		return nil, err
+	}
+	push, err := wire.DecodePush(body, a.Exchange.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return a.Exchange.Push(e.Request.Context(), device, push)
+}
+
+// Pull is POST /api/sync/pull.
+func (a *API) Pull(e *core.RequestEvent) (*wire.PullAnswer, error) {
+	device, err := a.device(e)
+	if err != nil {
+		return nil, err
+	}
+	body, err := a.body(e)
+	if err != nil {
+		return nil, err
+	}
+	pull, err := wire.DecodePull(body, a.Exchange.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return a.Exchange.Pull(e.Request.Context(), device, pull)
+}
+
+// device is the device of a request's token. Push and pull take device tokens
+// only (ENROL-3).
+func (a *API) device(e *core.RequestEvent) (string, error) {
+	if e.Auth == nil {
+		return "", a.notSignedIn(e)
+	}
+	id, _ := records.ReadClaims(e.Request.Header.Get("Authorization"), a.Exchange.Now())
+	if id == "" {
+		return "", fault.New(fault.NotAllowed, "This takes the access of an enrolled device.")
+	}
+	return id, nil
+}
+
+func (a *API) notSignedIn(e *core.RequestEvent) error {
+	if _, expired := records.ReadClaims(e.Request.Header.Get("Authorization"), a.Exchange.Now()); expired {
+		return fault.New(fault.TokenExpired, "The access has expired.")
+	}
+	return fault.New(fault.Unauthenticated, "This needs an enrolled device.")
+}
+
+// RefuseRevoked is a middleware for every route: a revoked device's token is
+// refused everywhere, stock REST and realtime included (ENROL-3).
+func (a *API) RefuseRevoked(e *core.RequestEvent) error {
+	if e.Auth == nil || e.Auth.IsSuperuser() {
+		return e.Next()
+	}
+	id, _ := records.ReadClaims(e.Request.Header.Get("Authorization"), a.Exchange.Now())
+	if id == "" {
+		return e.Next()
+	}
+	d, err := a.Store.FindDevice(id)
+	if err != nil {
+		return Fail(e, err)
+	}
+	if d == nil || d.Person.ID != e.Auth.Id {
+		return Fail(e, fault.New(fault.Unauthenticated, "The device is not known here."))
+	}
+	if d.Revoked {
+		return Fail(e, fault.New(fault.DeviceRevoked, "The device was signed out."))
+	}
+	return e.Next()
+}
+
+// body reads a request, inflated, never beyond the limits (PUSH-13).
+func (a *API) body(e *core.RequestEvent) ([]byte, error) {
+	limits := a.Exchange.Limits
+	if e.Request.ContentLength > limits.Bytes {
+		return nil, wire.TooMany(limits)
+	}
+	raw := io.LimitReader(e.Request.Body, limits.Bytes+1)
+	counted := &counter{r: raw}
+	var in io.Reader = counted
+	switch strings.ToLower(e.Request.Header.Get("Content-Encoding")) {
+	case "", "identity":
+	case "gzip":
+		z, err := gzip.NewReader(counted)
+		if err != nil {
+			return nil, fault.New(fault.BadRequest, "The request is not gzip.").Because(err)
+		}
+		defer z.Close()
+		in = z
+	default:
+		return nil, fault.New(fault.BadRequest, "The request's encoding is not gzip.")
+	}
+	var buf bytes.Buffer
+	n, err := io.Copy(&buf, io.LimitReader(in, limits.Inflated+1))
+	var tooLarge *http.MaxBytesError
+	if counted.n > limits.Bytes || n > limits.Inflated || errors.As(err, &tooLarge) {
+		return nil, wire.TooMany(limits)
+	}
+	if err != nil {
+		return nil, fault.New(fault.BadRequest, "The request broke off.").Because(err)
+	}
+	return buf.Bytes(), nil
+}
+
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (a *API) decode(e *core.RequestEvent, into any) error {
+	body, err := a.body(e)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fault.New(fault.BadRequest, "The request is not the JSON object it should be.").Because(err)
+	}
+	return nil
+}
+
+var writers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(io.Discard, 5) // 5 is a level
+	return z
+}}
+
+// worthGzip is the size, in bytes, from which compressing pays.
+const worthGzip = 600
+
+// send writes an answer as JSON, gzipped where the client takes it.
+func send(e *core.RequestEvent, status int, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	h := e.Response.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Accept-Encoding")
+	if len(raw) < worthGzip || !strings.Contains(e.Request.Header.Get("Accept-Encoding"), "gzip") {
+		e.Response.WriteHeader(status)
+		_, err = e.Response.Write(raw)
+		return err
+	}
+	h.Set("Content-Encoding", "gzip")
+	e.Response.WriteHeader(status)
+	z := writers.Get().(*gzip.Writer)
+	defer writers.Put(z)
+	z.Reset(e.Response)
+	if _, err := z.Write(raw); err != nil {
+		return err
+	}
+	return z.Close()
+}

@@ -1,0 +1,248 @@
+package records
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/security"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// TokenLife is how long a device token is valid; the device renews it by its
+// key.
+const TokenLife = 30 * 24 * time.Hour
+
+// DeviceClaim is the claim that makes a users token a device's.
+const DeviceClaim = "device"
+
+// NewPerson makes a user without e-mail and with a password that no text
+// fits: a person of devices only.
+func (s *Store) NewPerson(app core.App, p access.Person) (*core.Record, error) {
+	users, err := app.FindCachedCollectionByNameOrId("users")
+	if err != nil {
+		return nil, fmt.Errorf("make user: %w", err)
+	}
+	user := core.NewRecord(users)
+	user.Set("role", string(p.Role))
+	user.Set("organization", p.Organization)
+	user.Set("sites", p.Sites)
+	user.Set("locale", p.Locale)
+	user.Set("label", string(p.Role)+"-"+security.RandomStringWithAlphabet(5, "ABCDEFGHJKMNPQRSTUVWXYZ23456789"))
+	// A hash that no password has: making a real one costs 50 ms each.
+	user.SetRaw("password", &core.PasswordFieldValue{Hash: "!"})
+	user.RefreshTokenKey()
+	if err := app.Save(user); err != nil {
+		return nil, fmt.Errorf("make user: %w", err)
+	}
+	return user, nil
+}
+
+// NewDevice makes the record of a device.
+func (s *Store) NewDevice(app core.App, id string, user *core.Record, d wire.EnrollDevice, parent, invite string) error {
+	devices, err := app.FindCachedCollectionByNameOrId("devices")
+	if err != nil {
+		return fmt.Errorf("make device: %w", err)
+	}
+	thumbprint, err := d.Key.Thumbprint()
+	if err != nil {
+		return invalid("%s.", err.Error())
+	}
+	key, err := json.Marshal(d.Key)
+	if err != nil {
+		return fmt.Errorf("make device: %w", err)
+	}
+	p := PersonOf(user)
+	organization := p.Organization
+	if p.Role == access.Staff && len(p.ServedBy) > 0 {
+		organization = p.ServedBy[0]
+	}
+	r := core.NewRecord(devices)
+	r.Id = id
+	r.Set("user", user.Id)
+	r.Set("organization", organization)
+	r.Set("name", cut(d.Name, 100))
+	r.Set("platform", cut(d.Platform, 60))
+	r.Set("key", string(key))
+	r.Set("thumbprint", thumbprint)
+	r.Set("parent", parent)
+	r.Set("invite", invite)
+	// By the day: a finer time would join the person to their first report.
+	r.Set("enrolled", s.Now().UTC().Truncate(24*time.Hour))
+	if err := app.Save(r); err != nil {
+		return fmt.Errorf("make device: %w", err)
+	}
+	return nil
+}
+
+func cut(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n])
+	}
+	return s
+}
+
+// Token makes a device's token: a users token that stock REST and realtime
+// take too (ENROL-3).
+func (s *Store) Token(app core.App, personID, device string) (string, error) {
+	user, err := app.FindRecordById("users", personID)
+	if err != nil {
+		return "", fmt.Errorf("make token: %w", err)
+	}
+	now := s.Now()
+	claims := jwt.MapClaims{
+		core.TokenClaimType: core.TokenTypeAuth, core.TokenClaimId: user.Id,
+		core.TokenClaimCollectionId: user.Collection().Id, core.TokenClaimRefreshable: false,
+		DeviceClaim: device, "exp": now.Add(TokenLife).Unix(),
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).
+		SignedString([]byte(user.TokenKey() + user.Collection().AuthToken.Secret))
+	if err != nil {
+		return "", fmt.Errorf("make token: %w", err)
+	}
+	return token, nil
+}
+
+// ReadClaims reads a token without checking it: whose it says it is and
+// whether it has expired. Only a token that PocketBase has verified is proof.
+func ReadClaims(token string, now time.Time) (device string, expired bool) {
+	claims := jwt.MapClaims{}
+	if _, _, err := jwt.NewParser().ParseUnverified(strings.TrimPrefix(token, "Bearer "), claims); err != nil {
+		return "", false
+	}
+	device, _ = claims[DeviceClaim].(string)
+	exp, err := claims.GetExpirationTime()
+	return device, err == nil && exp != nil && exp.Before(now)
+}
+
+// People is a transaction about people, devices and invites.
+type People struct {
+	store *Store
+	app   core.App
+}
+
+// TransactPeople runs fn in one transaction.
+func (s *Store) TransactPeople(fn func(tx *People) error) error {
+	return s.App.RunInTransaction(func(app core.App) error { return fn(&People{s, app}) })
+}
+
+// Invite is an invite without its code.
+type Invite struct {
+	ID           string
+	Role         access.Role
+	Organization string
+	Sites        []string
+	Uses, Used   int
+	Expires      time.Time
+	record       *core.Record
+}
+
+// Invite finds an invite by the HMAC of its code, nil when there is none.
+func (p *People) Invite(code string) *Invite {
+	r, err := p.app.FindFirstRecordByData("invites", "code", code)
+	if err != nil {
+		return nil
+	}
+	return &Invite{ID: r.Id, Role: access.Role(r.GetString("role")), Organization: r.GetString("organization"),
+		Sites: r.GetStringSlice("sites"), Uses: r.GetInt("uses"), Used: r.GetInt("used"),
+		Expires: r.GetDateTime("expires").Time(), record: r}
+}
+
+// Use counts one use of an invite.
+func (p *People) Use(i *Invite) error {
+	i.record.Set("used", i.Used+1)
+	if err := p.app.Save(i.record); err != nil {
+		return fmt.Errorf("use invite %s: %w", i.ID, err)
+	}
+	return nil
+}
+
+// MakeInvite stores an invite under the HMAC of its code; the same code again
+// changes nothing.
+func (p *People) MakeInvite(code string, i Invite) error {
+	if p.Invite(code) != nil {
+		return nil
+	}
+	invites, err := p.app.FindCachedCollectionByNameOrId("invites")
+	if err != nil {
+		return fmt.Errorf("make invite: %w", err)
+	}
+	r := core.NewRecord(invites)
+	r.Set("code", code)
+	r.Set("role", string(i.Role))
+	r.Set("organization", i.Organization)
+	r.Set("sites", i.Sites)
+	r.Set("uses", i.Uses)
+	r.Set("expires", i.Expires.UTC())
+	if err := p.app.Save(r); err != nil {
+		return fmt.Errorf("make invite: %w", err)
+	}
+	return nil
+}
+
+// Served tells whether each of the sites is served by an organization: one
+// without can't enrol staff.
+func (p *People) Served(sites []string) bool {
+	for _, id := range sites {
+		r, err := p.app.FindRecordById("sites", id)
+		if err != nil || r.GetString("served_by") == "" {
+			return false
+		}
+	}
+	return len(sites) > 0
+}
+
+// FindOrMake gives the id of the record of an organization or site with a
+// name, made with these values when there is none.
+func (p *People) FindOrMake(collection, name string, values map[string]any) (string, error) {
+	if r, err := p.app.FindFirstRecordByData(collection, "name", name); err == nil {
+		return r.Id, nil
+	}
+	c, err := p.app.FindCachedCollectionByNameOrId(collection)
+	if err != nil {
+		return "", fmt.Errorf("make %s: %w", collection, err)
+	}
+	r := core.NewRecord(c)
+	r.Set("name", name)
+	for k, v := range values {
+		r.Set(k, v)
+	}
+	if err := p.app.Save(r); err != nil {
+		return "", fmt.Errorf("make %s: %w", collection, err)
+	}
+	return r.Id, nil
+}
+
+// Device finds a device, nil when there is none.
+func (p *People) Device(id string) (*Device, error) { return p.store.device(p.app, id) }
+
+// AddPerson makes a person.
+func (p *People) AddPerson(person access.Person) (access.Person, error) {
+	user, err := p.store.NewPerson(p.app, person)
+	if err != nil {
+		return access.Person{}, err
+	}
+	return PersonOf(user), nil
+}
+
+// AddDevice makes a device of a person.
+func (p *People) AddDevice(d wire.EnrollDevice, person, parent, invite string) error {
+	user, err := p.app.FindRecordById("users", person)
+	if err != nil {
+		return fmt.Errorf("make device: %w", err)
+	}
+	return p.store.NewDevice(p.app, d.ID, user, d, parent, invite)
+}
+
+// Token makes a device's token.
+func (p *People) Token(person, device string) (string, error) {
+	return p.store.Token(p.app, person, device)
+}
+
+// Person finds a person.
+func (p *People) Person(id string) (*access.Person, error) { return p.store.Person(p.app, id) }

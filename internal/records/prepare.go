@@ -1,0 +1,326 @@
+package records
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/checklist"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// PrepareCreate completes and checks a record before it is validated and
+// saved: what the server sets, and what no field type can check. It is the one
+// place for push, REST, batch and dashboard.
+func (s *Store) PrepareCreate(app core.App, record *core.Record) error {
+	w := s.writerOf(record)
+	switch record.Collection().Name {
+	case "observations", "submissions":
+		return s.prepareReport(app, w, record)
+	case "addenda":
+		return s.prepareAddendum(app, w, record)
+	case "sites":
+		if w.Person != nil && w.Person.Role == access.Coordinator {
+			record.Set("served_by", w.Person.Organization)
+		}
+		return checkSite(record)
+	case "users":
+		return s.setServedBy(app, record)
+	}
+	return nil
+}
+
+// PrepareUpdate is PrepareCreate for changes of a record.
+func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
+	switch record.Collection().Name {
+	case "sites":
+		return checkSite(record)
+	case "triage":
+		return s.checkTriage(app, record)
+	case "users":
+		return s.setServedBy(app, record)
+	}
+	return nil
+}
+
+// PrepareDelete refuses what would take something from a report.
+func (s *Store) PrepareDelete(app core.App, record *core.Record) error {
+	if record.Collection().Name != "sites" {
+		return nil
+	}
+	for _, c := range access.Reports {
+		var n int
+		err := app.DB().NewQuery("SELECT count(*) FROM {{" + c + "}} WHERE site={:id} LIMIT 1").
+			Bind(map[string]any{"id": record.Id}).Row(&n)
+		if err != nil {
+			return fmt.Errorf("count %s of site %s: %w", c, record.Id, err)
+		}
+		if n > 0 {
+			return invalid("The site has reports. Keep it, and say in its notes that it is closed.")
+		}
+	}
+	return nil
+}
+
+func checkSite(record *core.Record) error {
+	for _, f := range []string{"name", "venue"} {
+		if record.GetString(f) == "" {
+			return invalid("%s is missing.", f)
+		}
+	}
+	return problem(checklist.CheckPoint(Plain(record.Get("point"))))
+}
+
+// problem turns what a check of the domain found into a refusal.
+func problem(err error) error {
+	if err == nil {
+		return nil
+	}
+	return invalid("%s.", err.Error())
+}
+
+func (s *Store) prepareReport(app core.App, w *Writer, record *core.Record) error {
+	if w.Person != nil || record.GetString("organization") == "" {
+		organization, err := s.organizationFor(app, w, record.GetString("site"))
+		if err != nil {
+			return err
+		}
+		record.Set("organization", organization)
+	}
+	at, err := types.ParseDateTime(time.UnixMilli(w.At).UTC())
+	if err != nil {
+		return fmt.Errorf("received time: %w", err)
+	}
+	record.Set("received", at)
+	record.Set("clock_off", w.ClockOff)
+	record.Set("author", "")
+	if w.Person != nil && w.Person.Role == access.Worker {
+		record.Set("author", w.Person.ID)
+	}
+	if record.GetDateTime("event_time").IsZero() {
+		return invalid("event_time is missing.")
+	}
+	if err := s.checkCommon(app, w, record); err != nil {
+		return err
+	}
+	if record.Collection().Name == "observations" {
+		return problem(checklist.CheckIndicators(s.Catalog.Known, Plain(record.Get("indicators"))))
+	}
+	return s.checkSubmission(app, record)
+}
+
+// organizationFor is the organization that serves the site, never the site's
+// owner; without a site the person's own, for staff the one that serves their
+// first site.
+func (s *Store) organizationFor(app core.App, w *Writer, siteID string) (string, error) {
+	if siteID == "" {
+		switch {
+		case w.Person == nil:
+			return "", invalid("site is missing: without it no organization is known.")
+		case w.Person.Role == access.Staff || w.Person.Role == access.Manager:
+			if len(w.Person.Sites) == 0 {
+				return "", refuse(wire.CodeNotAllowed, "You are not at a site.")
+			}
+			siteID = w.Person.Sites[0]
+		default:
+			return w.Person.Organization, nil
+		}
+	}
+	site, err := s.find(app, w, "sites", siteID)
+	if err != nil {
+		return "", invalid("site is not known.")
+	}
+	if w.Person != nil && !access.Table["sites"].List.Holds(*w.Person, Values(site)) {
+		return "", refuse(wire.CodeNotAllowed, "The site is not one of yours.")
+	}
+	served := site.GetString("served_by")
+	if served == "" {
+		return "", refuse(wire.CodeNotAllowed, "No organization serves the site.")
+	}
+	return served, nil
+}
+
+// find reads a record that many reports name; within a push it is read once.
+func (s *Store) find(app core.App, w *Writer, collection, id string) (*core.Record, error) {
+	if w.cache != nil {
+		if r, ok := w.cache[collection+"/"+id]; ok {
+			return r, nil
+		}
+	}
+	r, err := app.FindRecordById(collection, id)
+	if err != nil {
+		return nil, fmt.Errorf("find %s %s: %w", collection, id, err)
+	}
+	if w.cache != nil {
+		w.cache[collection+"/"+id] = r
+	}
+	return r, nil
+}
+
+func (s *Store) checkCommon(app core.App, w *Writer, record *core.Record) error {
+	organization, err := s.find(app, w, "organizations", record.GetString("organization"))
+	if err != nil {
+		return err
+	}
+	staff := w.Person != nil && w.Person.Role == access.Staff
+	if staff && record.GetString("note") != "" && !organization.GetBool("allow_staff_note") {
+		return refuse(wire.CodeNotAllowed, "note: the organization takes no free text from site staff.")
+	}
+	if op := record.GetString("operation"); op != "" && len(op) != 15 {
+		return invalid("operation is not an id.")
+	}
+	if persons := Plain(record.Get("persons")); persons != nil {
+		if err := checklist.CheckPersons(persons); err != nil {
+			return problem(err)
+		}
+	}
+	if vehicles := Plain(record.Get("vehicles")); vehicles != nil {
+		if err := checklist.CheckVehicles(vehicles, organization.GetBool("allow_plate")); err != nil {
+			return problem(err)
+		}
+	}
+	if outreach := Plain(record.Get("outreach")); outreach != nil {
+		if err := checklist.CheckOutreach(outreach); err != nil {
+			return problem(err)
+		}
+	}
+	if err := checklist.CheckPeople(Plain(record.Get("people"))); err != nil {
+		return problem(err)
+	}
+	return problem(checklist.CheckPoint(Plain(record.Get("point"))))
+}
+
+func (s *Store) checkSubmission(app core.App, record *core.Record) error {
+	list, err := s.checklistOf(app, record.GetString("checklist"))
+	if err != nil {
+		return err
+	}
+	if record.GetInt("version") != list.Version {
+		return invalid("version is not that of the checklist.")
+	}
+	answers, _ := Plain(record.Get("answers")).(map[string]any)
+	if answers == nil {
+		return invalid("answers are missing or no object.")
+	}
+	given := Plain(record.Get("basis"))
+	basis, ok := given.(map[string]any)
+	if given != nil && !ok {
+		return invalid("basis is no object.")
+	}
+	return problem(checklist.CheckAnswers(list.Items, answers, basis))
+}
+
+// checklistOf reads a published checklist version; they never change, so they
+// are kept.
+func (s *Store) checklistOf(app core.App, id string) (*checklist.Checklist, error) {
+	if kept, ok := s.checklists.Load(id); ok {
+		return kept.(*checklist.Checklist), nil
+	}
+	record, err := app.FindRecordById("checklists", id)
+	if err != nil || !record.GetBool("published") {
+		return nil, invalid("checklist is not known.")
+	}
+	list := &checklist.Checklist{Key: record.GetString("key"), Version: record.GetInt("version"), Locale: record.GetString("locale")}
+	if err := record.UnmarshalJSONField("items", &list.Items); err != nil {
+		return nil, fmt.Errorf("read checklist %s: %w", id, err)
+	}
+	s.checklists.Store(id, list)
+	return list, nil
+}
+
+// reportOf gives the report that an addendum or triage record is about.
+func reportOf(record *core.Record) (collection, id string) {
+	if id := record.GetString("observation"); id != "" {
+		return "observations", id
+	}
+	return "submissions", record.GetString("submission")
+}
+
+func (s *Store) prepareAddendum(app core.App, w *Writer, record *core.Record) error {
+	if (record.GetString("observation") == "") == (record.GetString("submission") == "") {
+		return invalid("An addendum names one observation or one submission.")
+	}
+	if record.GetString("text") == "" {
+		return invalid("text is missing.")
+	}
+	collection, id := reportOf(record)
+	report, err := app.FindRecordById(collection, id)
+	if err != nil {
+		return invalid("The report is not known.")
+	}
+	record.Set("organization", report.GetString("organization"))
+	record.Set("author", "")
+	p := w.Person
+	if p == nil {
+		return nil
+	}
+	switch p.Role {
+	case access.Coordinator:
+		if p.Organization != report.GetString("organization") {
+			return refuse(wire.CodeNotAllowed, "The report is not your organization's.")
+		}
+	default:
+		// Nothing in clear joins staff to a report, so "own" is told by the
+		// actor of the create entry.
+		own := report.GetString("author") == p.ID && p.Role == access.Worker
+		if p.Role == access.Staff {
+			actor, _, err := s.reader(app, w).Origin(collection, id)
+			if err != nil {
+				return err
+			}
+			own = actor != "" && actor == s.Key.Person(p.ID)
+		}
+		if !own {
+			return refuse(wire.CodeNotAllowed, "The report is not yours.")
+		}
+	}
+	if p.Role != access.Staff {
+		record.Set("author", p.ID)
+	}
+	return nil
+}
+
+func (s *Store) checkTriage(app core.App, record *core.Record) error {
+	for _, f := range []string{"claimed_by", "assignee"} {
+		id := record.GetString(f)
+		if id == "" || id == record.Original().GetString(f) {
+			continue
+		}
+		user, err := app.FindRecordById("users", id)
+		if err != nil || user.GetString("role") != string(access.Coordinator) ||
+			user.GetString("organization") != record.GetString("organization") {
+			return invalid("%s is no coordinator of the organization.", f)
+		}
+	}
+	for _, f := range []string{"urgency", "status"} {
+		if record.GetString(f) == "" {
+			return invalid("%s is missing.", f)
+		}
+	}
+	return nil
+}
+
+// setServedBy keeps the organizations that serve a person's sites on the
+// person, because rules read only the record and the reader.
+func (s *Store) setServedBy(app core.App, user *core.Record) error {
+	served := []string{}
+	role := access.Role(user.GetString("role"))
+	if role == access.Staff || role == access.Manager {
+		seen := map[string]bool{}
+		for _, id := range user.GetStringSlice("sites") {
+			site, err := app.FindRecordById("sites", id)
+			if err != nil {
+				return invalid("sites: %s is not known.", id)
+			}
+			if o := site.GetString("served_by"); o != "" && !seen[o] {
+				seen[o] = true
+				served = append(served, o)
+			}
+		}
+	}
+	user.Set("served_by", served)
+	return nil
+}

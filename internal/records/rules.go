@@ -1,0 +1,47 @@
+package records
+
+import (
+	"fmt"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+)
+
+// ApplyRules gives every collection of the access table the rules of the
+// table, and so undoes what anybody changed by hand.
+func ApplyRules(app core.App) error {
+	for name, row := range access.Table {
+		c, err := app.FindCollectionByNameOrId(name)
+		if err != nil {
+			return fmt.Errorf("apply rules: %s: %w", name, err)
+		}
+		if RulesHold(c, row) {
+			continue
+		}
+		c.ListRule, c.ViewRule = text(row.List), text(row.List)
+		c.CreateRule, c.UpdateRule, c.DeleteRule = text(row.Create), text(row.Update), text(row.Delete)
+		if err := app.Save(c); err != nil {
+			return fmt.Errorf("apply rules of %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// RulesHold tells whether a collection has the rules of its row.
+func RulesHold(c *core.Collection, row access.Collection) bool {
+	same := func(have *string, want access.Rule) bool {
+		w := text(want)
+		return have == nil && w == nil || have != nil && w != nil && *have == *w
+	}
+	return same(c.ListRule, row.List) && same(c.ViewRule, row.List) && same(c.CreateRule, row.Create) &&
+		same(c.UpdateRule, row.Update) && same(c.DeleteRule, row.Delete)
+}
+
+func text(r access.Rule) *string {
+	if r == nil {
+		return nil
+	}
+	s := r.PB()
+	return &s
+}

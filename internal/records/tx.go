@@ -1,0 +1,249 @@
+package records
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/security"
+	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/hlc"
+	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/merge"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// Tx is one transaction of the exchange: records and journal together.
+type Tx struct {
+	*journal.Tx
+	store *Store
+	app   core.App
+	cache map[string]*core.Record
+}
+
+// Transact runs fn in one transaction, fsynced at its end. When fn fails
+// nothing of it stands. After the commit whoever it mattered to is poked.
+func (s *Store) Transact(fn func(tx *Tx) error) error {
+	var touched map[string]bool
+	err := s.App.RunInTransaction(func(app core.App) error {
+		tx := &Tx{Tx: journal.Begin(app.NonconcurrentDB()), store: s, app: app, cache: map[string]*core.Record{}}
+		err := fn(tx)
+		touched = tx.Touched()
+		return errors.Join(err, tx.Close())
+	})
+	if err == nil && s.Notify != nil && len(touched) > 0 {
+		s.Notify(touched)
+	}
+	return err
+}
+
+// Row is a record as the exchange holds it.
+type Row struct {
+	record *core.Record
+	access.Values
+}
+
+// Find reads a record, nil when there is none.
+func (t *Tx) Find(collection, id string) *Row {
+	record, err := t.app.FindRecordById(collection, id)
+	if err != nil {
+		return nil
+	}
+	return &Row{record, Values(record)}
+}
+
+// Normalise checks and normalises an op's fields by the collection's types;
+// what the schema does not know comes back as extra.
+func (t *Tx) Normalise(collection string, fields map[string]any, at hlc.Time) (values, extra map[string]any, r *Refusal) {
+	c, err := t.app.FindCachedCollectionByNameOrId(collection)
+	if err != nil {
+		return nil, nil, refuse(wire.CodeUnknownCollection, "There is no collection of that name.")
+	}
+	row := access.Table[collection]
+	known := func(f string) bool { _, ok := row.Fields[f]; return ok }
+	return t.store.NormaliseFields(c, known, fields, at)
+}
+
+// Reference is another record that a record names.
+type Reference struct{ Field, Collection, ID string }
+
+// References lists the records that values name.
+func (t *Tx) References(collection string, values map[string]any) ([]Reference, error) {
+	c, err := t.app.FindCachedCollectionByNameOrId(collection)
+	if err != nil {
+		return nil, fmt.Errorf("find collection %s: %w", collection, err)
+	}
+	var out []Reference
+	for _, f := range c.Fields {
+		rel, ok := f.(*core.RelationField)
+		if !ok {
+			continue
+		}
+		id, _ := values[rel.Name].(string)
+		if id == "" {
+			continue
+		}
+		target, err := t.app.FindCachedCollectionByNameOrId(rel.CollectionId)
+		if err != nil {
+			return nil, fmt.Errorf("find collection of %s: %w", rel.Name, err)
+		}
+		out = append(out, Reference{rel.Name, target.Name, id})
+	}
+	return out, nil
+}
+
+// Exists tells whether a record stands; what one push names often is read once.
+func (t *Tx) Exists(collection, id string) bool {
+	key := collection + "/" + id
+	if _, ok := t.cache[key]; ok {
+		return true
+	}
+	record, err := t.app.FindRecordById(collection, id)
+	if err != nil {
+		return false
+	}
+	t.cache[key] = record
+	return true
+}
+
+// Create saves a new record for a writer and gives the seq of the mutation's
+// last entry so far. A *Refusal among the errors means that nothing was
+// written.
+func (t *Tx) Create(w *Writer, collection, id string, values map[string]any) (int64, error) {
+	c, err := t.app.FindCachedCollectionByNameOrId(collection)
+	if err != nil {
+		return 0, fmt.Errorf("find collection %s: %w", collection, err)
+	}
+	record := core.NewRecord(c)
+	record.Id = id
+	for f, v := range values {
+		setPlain(record, f, v)
+	}
+	return t.save(w, record)
+}
+
+// Update saves what push has merged.
+func (t *Tx) Update(w *Writer, row *Row, outcome *merge.Outcome) (int64, error) {
+	for f, c := range outcome.Changes {
+		setPlain(row.record, f, c.Value)
+	}
+	w.Merged, w.standing = outcome, row.Values
+	return t.save(w, row.record)
+}
+
+// Delete deletes a record.
+func (t *Tx) Delete(w *Writer, row *Row) (int64, error) {
+	w.Journal, w.cache = t.Tx, t.cache
+	Attach(row.record, w)
+	if err := t.app.Delete(row.record); err != nil {
+		return 0, fmt.Errorf("delete %s %s: %w", row.record.Collection().Name, row.record.Id, err)
+	}
+	delete(t.cache, row.record.Collection().Name+"/"+row.record.Id)
+	return w.seq, nil
+}
+
+// save skips PocketBase's own validation: Normalise has checked every type and
+// the exchange every reference, once and not once more for each record.
+func (t *Tx) save(w *Writer, record *core.Record) (int64, error) {
+	w.Journal, w.cache = t.Tx, t.cache
+	Attach(record, w)
+	if err := t.app.SaveNoValidate(record); err != nil {
+		return 0, fmt.Errorf("save %s %s: %w", record.Collection().Name, record.Id, err)
+	}
+	name := record.Collection().Name
+	if name == "sites" || name == "organizations" {
+		clear(t.cache)
+	}
+	return w.seq, nil
+}
+
+// setPlain sets a normalised value. A JSON field takes its text: PocketBase
+// would parse a string value instead of keeping it.
+func setPlain(record *core.Record, field string, value any) {
+	if _, ok := record.Collection().Fields.GetByName(field).(*core.JSONField); ok {
+		raw, err := json.Marshal(value)
+		if err == nil {
+			record.SetRaw(field, types.JSONRaw(raw))
+		}
+		return
+	}
+	record.Set(field, value)
+}
+
+// SystemSave makes a record of the server's own: conflicts and quarantine.
+func (t *Tx) SystemSave(at int64, collection string, values map[string]any) (id string, seq int64, err error) {
+	w := t.store.System()
+	w.At = at
+	w.Stored.Time = hlc.Time{Ms: at}
+	w.Corrected = w.Stored.Time
+	id = strings.ToLower(security.RandomStringWithAlphabet(15, "abcdefghijklmnopqrstuvwxyz0123456789"))
+	seq, err = t.Create(w, collection, id, values)
+	return id, seq, err
+}
+
+// OrganizationFor tells whose a refused report would have been (PUSH-6).
+func (t *Tx) OrganizationFor(p access.Person, site string) string {
+	w := &Writer{Person: &p, cache: t.cache}
+	if site != "" {
+		if o, err := t.store.organizationFor(t.app, w, site); err == nil {
+			return o
+		}
+	}
+	if p.Role == access.Staff || p.Role == access.Manager {
+		for _, s := range p.Sites {
+			if r, err := t.store.find(t.app, w, "sites", s); err == nil && r.GetString("served_by") != "" {
+				return r.GetString("served_by")
+			}
+		}
+	}
+	return p.Organization
+}
+
+// Contact notes a device's last contact (ms), outside the journal's chain.
+func (t *Tx) Contact(device string, at int64) error {
+	return journal.Contact(t.app.NonconcurrentDB(), device, at)
+}
+
+// Device is a device with its person and those it descends from.
+type Device struct {
+	ID      string
+	Person  access.Person
+	Revoked bool
+	Lineage []string // its own id first
+	Key     wire.Key
+	Invite  string
+}
+
+// Device finds a device, nil when there is none.
+func (t *Tx) Device(id string) (*Device, error) { return t.store.device(t.app, id) }
+
+// FindDevice finds a device outside a transaction, nil when there is none.
+func (s *Store) FindDevice(id string) (*Device, error) { return s.device(s.App, id) }
+
+func (s *Store) device(app core.App, id string) (*Device, error) {
+	record, err := app.FindRecordById("devices", id)
+	if err != nil {
+		return nil, nil
+	}
+	user, err := app.FindRecordById("users", record.GetString("user"))
+	if err != nil {
+		return nil, fmt.Errorf("find user of device %s: %w", id, err)
+	}
+	d := &Device{ID: id, Person: PersonOf(user), Revoked: record.GetBool("revoked"), Invite: record.GetString("invite"), Lineage: []string{id}}
+	if err := record.UnmarshalJSONField("key", &d.Key); err != nil {
+		return nil, fmt.Errorf("read key of device %s: %w", id, err)
+	}
+	for parent := record.GetString("parent"); parent != "" && len(d.Lineage) < 100; {
+		d.Lineage = append(d.Lineage, parent)
+		p, err := app.FindRecordById("devices", parent)
+		if err != nil {
+			break
+		}
+		parent = p.GetString("parent")
+	}
+	return d, nil
+}

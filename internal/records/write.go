@@ -1,0 +1,280 @@
+package records
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/hlc"
+	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/merge"
+	"github.com/fieldpost/fieldpost/internal/triage"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// Journalled runs the execution of a save or delete and writes what belongs to
+// it, in one transaction: the row, its entry, feed, clocks and the records
+// that the server makes beside it, or none of it (JOURNAL-1). next is the rest
+// of PocketBase's hook chain; setApp hands it the transaction.
+func (s *Store) Journalled(op string, app core.App, record *core.Record, setApp func(core.App), next func() error) error {
+	defer setApp(app)
+	w := s.writerOf(record)
+	defer record.SetRaw(writerKey, nil)
+	return app.RunInTransaction(func(tx core.App) error {
+		setApp(tx)
+		before, err := s.before(op, tx, w, record)
+		if err != nil {
+			return err
+		}
+		if err := next(); err != nil {
+			return err
+		}
+		return s.journal(tx, w, op, record, before)
+	})
+}
+
+// before reads what stands, inside the transaction. A REST update was loaded
+// before it: fields that it did not touch must not go back to what they were.
+func (s *Store) before(op string, tx core.App, w *Writer, record *core.Record) (access.Values, error) {
+	if op == wire.OpCreate {
+		return nil, nil
+	}
+	if op == wire.OpUpdate && w.standing != nil {
+		return w.standing, nil
+	}
+	fresh, err := tx.FindRecordById(record.Collection(), record.Id)
+	if err != nil {
+		return nil, fmt.Errorf("read %s %s: %w", record.Collection().Name, record.Id, err)
+	}
+	standing := Values(fresh)
+	if op == wire.OpUpdate {
+		loaded, now := Values(record.Original()), Values(record)
+		for name, v := range standing {
+			if name != "id" && wire.EqualJSON(loaded[name], now[name]) && !wire.EqualJSON(v, now[name]) {
+				record.SetRaw(name, fresh.GetRaw(name))
+			}
+		}
+	}
+	return standing, nil
+}
+
+// journal writes the entry of a record that was just written.
+func (s *Store) journal(tx core.App, w *Writer, op string, record *core.Record, before access.Values) error {
+	if w.Journal != nil {
+		return s.journalWith(tx, w, op, record, before)
+	}
+	w.Journal = journal.Begin(tx.NonconcurrentDB())
+	err := s.journalWith(tx, w, op, record, before)
+	touched := w.Journal.Touched()
+	err = errors.Join(err, w.Journal.Close())
+	w.Journal = nil
+	if err != nil {
+		return err
+	}
+	if info := tx.TxInfo(); info != nil && s.Notify != nil {
+		info.OnComplete(func(txErr error) error {
+			if txErr == nil {
+				s.Notify(touched)
+			}
+			return nil
+		})
+	}
+	return nil
+}
+
+// anonymous are the collections whose entries name no actor (JOURNAL-4).
+var anonymous = map[string]bool{"users": true, "devices": true, "invites": true}
+
+func (s *Store) journalWith(tx core.App, w *Writer, op string, record *core.Record, before access.Values) error {
+	name := record.Collection().Name
+	row := access.Table[name]
+	e := journal.Entry{At: w.At, Collection: name, Record: record.Id, Op: op, Actor: w.Actor,
+		Device: w.Device, Stamp: w.Stored.String(), Extra: w.Extra}
+	if anonymous[name] {
+		e.Actor, e.Device = "system", s.Key.Rest("system")
+		e.Stamp = w.Stored.WithDevice(e.Device).String()
+	}
+	if before != nil {
+		e.Before = row.Audience(before)
+	}
+	var now access.Values
+	if op != wire.OpDelete {
+		now = Values(record)
+		e.After = row.Audience(now)
+	}
+	switch op {
+	case wire.OpCreate:
+		e.Fields = map[string]any{}
+		for f, v := range now {
+			if f != "id" && !IsZero(v) {
+				e.Fields[f] = v
+			}
+		}
+		e.Default = &merge.Clock{Eff: w.Corrected, Stored: e.Stamp}
+	case wire.OpUpdate:
+		if err := s.changes(w, &e, before, now); err != nil {
+			return err
+		}
+		if len(e.Fields) == 0 && len(w.Extra) == 0 {
+			return nil
+		}
+	}
+	seq, err := w.Journal.Append(e)
+	if err != nil {
+		return err
+	}
+	w.seq = seq
+	return s.beside(tx, w, op, record, before, seq)
+}
+
+// changes fills an update's entry: what push has merged, or for every other
+// way what differs, over the clocks that stand.
+func (s *Store) changes(w *Writer, e *journal.Entry, before, now access.Values) error {
+	e.Fields, e.Eff = map[string]any{}, map[string]hlc.Time{}
+	if w.Merged != nil {
+		for f, c := range w.Merged.Changes {
+			e.Fields[f], e.Eff[f] = c.Value, c.Eff
+		}
+		e.Clocks = w.Merged.Clocks
+		return nil
+	}
+	clock, err := w.Journal.Clock(e.Collection, e.Record)
+	if err != nil {
+		return err
+	}
+	e.Clocks = map[string]merge.Clock{}
+	for f, v := range now {
+		if f == "id" || wire.EqualJSON(v, before[f]) {
+			continue
+		}
+		var standing merge.Clock
+		if clock != nil {
+			standing = clock.Of(f)
+		}
+		eff := hlc.Max(w.Corrected, standing.Eff.Tick())
+		e.Fields[f], e.Eff[f] = v, eff
+		e.Clocks[f] = merge.Clock{Eff: eff, Stored: e.Stamp}
+	}
+	return nil
+}
+
+// beside writes what the server makes of a change, in the same mutation.
+func (s *Store) beside(tx core.App, w *Writer, op string, record *core.Record, before access.Values, seq int64) error {
+	name := record.Collection().Name
+	changed := func(f string) bool {
+		return op == wire.OpUpdate && !wire.EqualJSON(before[f], Plain(record.Get(f)))
+	}
+	switch {
+	case access.IsReport(name) && op == wire.OpCreate:
+		return s.makeTriage(tx, w, record)
+	case access.IsReport(name) && changed("organization"):
+		return s.moveChildren(tx, w, record)
+	case name == "triage" && changed("opened") && record.GetString("opened") != "":
+		_, report := reportOf(record)
+		collection, _ := reportOf(record)
+		_, device, err := w.Journal.Origin(collection, report)
+		if err != nil || device == "" {
+			return err
+		}
+		return w.Journal.MarkSeen(device, seq, report)
+	case name == "sites" && changed("served_by"):
+		return s.moveServedBy(tx, w, record)
+	}
+	return nil
+}
+
+// makeTriage makes the one triage record of a report.
+func (s *Store) makeTriage(tx core.App, w *Writer, report *core.Record) error {
+	collection, err := tx.FindCachedCollectionByNameOrId("triage")
+	if err != nil {
+		return fmt.Errorf("make triage: %w", err)
+	}
+	t := core.NewRecord(collection)
+	t.Id = wire.TriageID(report.Collection().Name, report.Id)
+	var hits []triage.Hit
+	if report.Collection().Name == "observations" {
+		t.Set("observation", report.Id)
+		hits = triage.HitsFromIndicators(s.Catalog.Weight, Plain(report.Get("indicators")))
+	} else {
+		t.Set("submission", report.Id)
+		list, err := s.checklistOf(tx, report.GetString("checklist"))
+		if err != nil {
+			return err
+		}
+		answers, _ := Plain(report.Get("answers")).(map[string]any)
+		hits = triage.HitsFromAnswers(list.Items, answers)
+	}
+	judged := triage.Judge(hits)
+	fired, err := json.Marshal(map[string]any{"rule": judged.Rule, "items": judged.Items})
+	if err != nil {
+		return fmt.Errorf("make triage: %w", err)
+	}
+	t.Set("suggested", judged.Urgency)
+	t.Set("urgency", judged.Urgency)
+	t.Set("status", "open")
+	t.Set("fired", string(fired))
+	t.Set("organization", report.GetString("organization"))
+	return s.saveBeside(tx, w, t)
+}
+
+// saveBeside saves a record that the server makes or changes in the mutation
+// of another; nothing a person wrote is in it, so only the writes can fail.
+func (s *Store) saveBeside(tx core.App, w *Writer, record *core.Record) error {
+	own := s.server(w)
+	Attach(record, own)
+	if err := tx.SaveNoValidate(record); err != nil {
+		return fmt.Errorf("save %s %s: %w", record.Collection().Name, record.Id, err)
+	}
+	w.seq = max(w.seq, own.seq)
+	return nil
+}
+
+// moveChildren rewrites the organization that triage and addenda carry when
+// that of their report changes.
+func (s *Store) moveChildren(tx core.App, w *Writer, report *core.Record) error {
+	field := "observation"
+	if report.Collection().Name == "submissions" {
+		field = "submission"
+	}
+	for _, c := range []string{"triage", "addenda"} {
+		children, err := tx.FindRecordsByFilter(c, field+" = {:id}", "", 0, 0, map[string]any{"id": report.Id})
+		if err != nil {
+			return fmt.Errorf("move %s of %s: %w", c, report.Id, err)
+		}
+		for _, child := range children {
+			child.Set("organization", report.GetString("organization"))
+			if err := s.saveBeside(tx, w, child); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// moveServedBy rewrites the people of a site when another organization serves
+// it. Reports that were received stay where they were received.
+func (s *Store) moveServedBy(tx core.App, w *Writer, site *core.Record) error {
+	people, err := tx.FindRecordsByFilter("users", "sites ?= {:id}", "", 0, 0, map[string]any{"id": site.Id})
+	if err != nil {
+		return fmt.Errorf("move people of site %s: %w", site.Id, err)
+	}
+	for _, user := range people {
+		if err := s.setServedBy(tx, user); err != nil {
+			return err
+		}
+		if err := s.saveBeside(tx, w, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) reader(app core.App, w *Writer) *journal.Reader {
+	if w.Journal != nil {
+		return &w.Journal.Reader
+	}
+	return journal.NewReader(app.DB())
+}

@@ -1,0 +1,110 @@
+// Package wiring builds the services of an installation. The binary and the
+// test rig run the same line: New, then hooks.Register.
+package wiring
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/security"
+
+	"github.com/fieldpost/fieldpost/content"
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/checklist"
+	"github.com/fieldpost/fieldpost/internal/devices"
+	"github.com/fieldpost/fieldpost/internal/exchange"
+	"github.com/fieldpost/fieldpost/internal/httpapi"
+	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/seal"
+)
+
+// Config is what the services take from outside; the zero value is that of
+// the binary.
+type Config struct {
+	Now func() time.Time // nil: the system's clock
+}
+
+// Services are the parts of an installation, wired.
+type Services struct {
+	Key      *seal.Installation
+	Store    *records.Store
+	Exchange *exchange.Service
+	Devices  *devices.Service
+	API      *httpapi.API
+	KeyMade  bool // this start made the installation key
+}
+
+// New wires the services. It touches neither files nor the database: they are
+// not open yet. Prepare does.
+func New(app core.App, cfg Config) *Services {
+	now := cfg.Now
+	if now == nil {
+		now = time.Now
+	}
+	key := &seal.Installation{}
+	store := &records.Store{App: app, Key: key, Now: now}
+	ex := exchange.New(store, key, now, func() *slog.Logger { return app.Logger() })
+	store.Notify = ex.Live.Notify
+	ex.Live.Streams = httpapi.Streams(app)
+	dev := &devices.Service{Store: store, Key: key, Now: now}
+	return &Services{Key: key, Store: store, Exchange: ex, Devices: dev,
+		API: &httpapi.API{Exchange: ex, Devices: dev, Store: store}}
+}
+
+// DBConnect opens the databases with PocketBase's pragmas but synchronous=FULL:
+// with NORMAL a power cut takes back commits that were acknowledged (goal 1).
+func DBConnect(path string) (*dbx.DB, error) {
+	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)" +
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)"
+	return dbx.Open("sqlite", path+pragmas)
+}
+
+// Prepare runs once the database is open, at every start of every command: the
+// installation key, the journal's schema, the collections, their rules, the
+// epoch and the shipped content.
+func (s *Services) Prepare(app core.App) error {
+	key, made, err := seal.Open(app.DataDir())
+	if err != nil {
+		return err
+	}
+	*s.Key, s.KeyMade = *key, made
+	db, ok := app.NonconcurrentDB().(*dbx.DB)
+	if !ok {
+		return fmt.Errorf("prepare: the database is inside a transaction")
+	}
+	if err := journal.Migrate(db.DB()); err != nil {
+		return err
+	}
+	lists, err := checklist.Load(content.Files)
+	if err != nil {
+		return err
+	}
+	s.Store.Catalog = checklist.NewCatalog(lists)
+	if err := app.RunAllMigrations(); err != nil {
+		return fmt.Errorf("migrate collections: %w", err)
+	}
+	if err := records.ApplyRules(app); err != nil {
+		return err
+	}
+	err = s.Store.Transact(func(tx *records.Tx) error {
+		epoch := security.RandomStringWithAlphabet(20, "abcdefghijklmnopqrstuvwxyz0123456789")
+		return tx.BeginEpoch(epoch, s.Store.Now().UnixMilli())
+	})
+	if err != nil {
+		return err
+	}
+	return s.Store.LoadChecklists(lists)
+}
+
+// Collections are the names of the synced collections.
+func Collections() []string {
+	var names []string
+	for name := range access.Table {
+		names = append(names, name)
+	}
+	return names
+}
