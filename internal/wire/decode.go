@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -59,15 +60,14 @@ type Push struct {
 // PUSH-13 say: bad_request, unsupported_protocol, too_large. What is wrong
 // inside one mutation is that mutation's Problem.
 func DecodePush(body []byte, limits Limits) (*Push, error) {
-	var env map[string]json.RawMessage
-	if err := decodeObject(body, &env); err != nil {
+	env, err := envelope(body, "protocol", "device", "epoch", "now", "mark", "mutations")
+	if err != nil {
 		return nil, err
 	}
 	if err := checkProtocol(env); err != nil {
 		return nil, err
 	}
 	p := &Push{}
-	var err error
 	if p.Device, err = textMember(env, "device", false); err != nil {
 		return nil, err
 	}
@@ -86,17 +86,20 @@ func DecodePush(body []byte, limits Limits) (*Push, error) {
 			return nil, fault.New(fault.BadRequest, "`now` is not an RFC 3339 time.")
 		}
 	}
-	raw, ok := env["mutations"]
-	var list []json.RawMessage
-	if !ok || isNull(raw) || json.Unmarshal(raw, &list) != nil {
+	if !opens(env["mutations"], '[') {
 		return nil, fault.New(fault.BadRequest, "`mutations` is not a list.")
 	}
-	if len(list) > limits.Mutations {
-		return nil, TooMany(limits)
+	// Count before decoding: what is too much is not to cost anything.
+	count := 0
+	for range elements(env["mutations"]) {
+		if count++; count > limits.Mutations {
+			return nil, TooMany(limits)
+		}
 	}
+	p.Mutations = make([]Received, 0, count)
 	last := int64(0)
-	for _, m := range list {
-		r, err := decodeMutation(m)
+	for m, depth := range elements(env["mutations"]) {
+		r, err := decodeMutation(m, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -116,14 +119,23 @@ func TooMany(limits Limits) *fault.Fault {
 
 func isNull(raw json.RawMessage) bool { return bytes.Equal(bytes.TrimSpace(raw), []byte("null")) }
 
-func decodeObject(body []byte, into *map[string]json.RawMessage) error {
+// envelope reads the members of a request that this protocol knows; others are
+// for later versions and ignored.
+func envelope(body []byte, known ...string) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(body) {
-		return fault.New(fault.BadRequest, "The request is not UTF-8.")
+		return nil, fault.New(fault.BadRequest, "The request is not UTF-8.")
 	}
-	if err := json.Unmarshal(body, into); err != nil || *into == nil {
-		return fault.New(fault.BadRequest, "The request is not a JSON object.")
+	if !json.Valid(body) || !opens(body, '{') {
+		return nil, fault.New(fault.BadRequest, "The request is not a JSON object.")
 	}
-	return nil
+	env := make(map[string]json.RawMessage, len(known))
+	for key, raw := range members(body) {
+		// Compared like this, a key costs no copy.
+		if i := slices.IndexFunc(known, func(k string) bool { return k == string(key) }); i >= 0 {
+			env[known[i]] = raw
+		}
+	}
+	return env, nil
 }
 
 func checkProtocol(env map[string]json.RawMessage) error {
@@ -173,27 +185,85 @@ func asInteger(v any) (int64, bool) {
 	return int64(f), true
 }
 
-func decodeMutation(raw json.RawMessage) (*Received, error) {
-	var whole map[string]any
-	if err := json.Unmarshal(raw, &whole); err != nil || whole == nil {
+func decodeMutation(raw json.RawMessage, depth int) (*Received, error) {
+	if !opens(raw, '{') {
 		return nil, fault.New(fault.BadRequest, "`mutations` holds something that is no object.")
 	}
-	n, ok := asInteger(whole["n"])
+	whole, inRange := decodeValue(raw)
+	r := &Received{}
+	r.Whole, _ = whole.(map[string]any)
+	n, ok := asInteger(r.Whole["n"])
 	if !ok || n < 1 {
 		return nil, fault.New(fault.BadRequest, "An n is not an integer from 1 to 2^53-1.")
 	}
-	r := &Received{N: n, Whole: whole}
+	r.N = n
 	if err := r.hash(); err != nil {
-		return nil, fault.New(fault.BadRequest, "A mutation holds a number that is out of range.")
+		// Not reachable: decodeValue gives nothing that hash cannot take.
+		return nil, fault.New(fault.BadRequest, "A mutation could not be read.").Because(err)
 	}
 	r.Problem = r.read()
-	if r.Problem == nil && len(raw) > MaxMutationBytes {
+	switch {
+	case r.Problem != nil:
+	case !inRange:
+		r.Problem = invalid("The mutation holds a number that is out of range.")
+	case len(raw) > MaxMutationBytes:
 		r.Problem = &Problem{CodeTooLarge, "The mutation is larger than 1 MiB."}
+	}
+	if depth > MaxDepth {
+		// As JSON it would be nested deeper in whatever shows it later, and
+		// what reads that may give up on all of it. As text it harms nobody.
+		r.Whole = map[string]any{"n": float64(n), "text": string(raw)}
+		if r.HasTime {
+			r.Whole["stamp"] = r.Stamp.String()
+		}
+		r.Ops, r.Extra = nil, nil
+		r.Problem = invalid("The mutation is nested deeper than 64 levels.")
 	}
 	return r, nil
 }
 
-// hash binds what PUSH-3 compares.
+// decodeValue decodes valid JSON. A number that no float64 holds stays a
+// json.Number, and inRange is false.
+func decodeValue(raw []byte) (v any, inRange bool) {
+	if json.Unmarshal(raw, &v) == nil {
+		return v, true
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if d.Decode(&v) != nil {
+		return nil, false
+	}
+	return mapNumbers(v, func(n json.Number) any {
+		if f, err := n.Float64(); err == nil {
+			return f
+		}
+		return n
+	}), false
+}
+
+// mapNumbers replaces every json.Number in a decoded value.
+func mapNumbers(v any, f func(json.Number) any) any {
+	switch x := v.(type) {
+	case json.Number:
+		return f(x)
+	case []any:
+		list := make([]any, len(x))
+		for i, e := range x {
+			list[i] = mapNumbers(e, f)
+		}
+		return list
+	case map[string]any:
+		m := make(map[string]any, len(x))
+		for k, e := range x {
+			m[k] = mapNumbers(e, f)
+		}
+		return m
+	}
+	return v
+}
+
+// hash binds what PUSH-3 compares. What has no canonical form, because a number
+// is out of range, is bound with such numbers as text.
 func (r *Received) hash() error {
 	if sealed, ok := r.Whole["sealed"].(string); ok {
 		r.Content = sha256.Sum256([]byte(sealed))
@@ -206,6 +276,9 @@ func (r *Received) hash() error {
 		}
 	}
 	text, err := Canonical(bound)
+	if err != nil {
+		text, err = Canonical(mapNumbers(bound, func(n json.Number) any { return string(n) }))
+	}
 	if err != nil {
 		return err
 	}
@@ -252,6 +325,9 @@ func (r *Received) read() *Problem {
 	if v, ok := r.Whole["sealed"]; ok {
 		if r.Sealed, ok = v.(string); !ok || r.Sealed == "" {
 			return invalid("The sealed part is not a text.")
+		}
+		if _, both := r.Whole["ops"]; both {
+			return invalid("A mutation has ops or a sealed part, not both.")
 		}
 		return nil
 	}
@@ -335,25 +411,27 @@ func decodeOp(v any) (*ReceivedOp, *Problem) {
 // DecodePull reads the body of a pull: bad_request, unsupported_protocol or
 // upgrade_required. Limit and wait above their maximum are clamped.
 func DecodePull(body []byte, limits Limits) (*PullRequest, error) {
-	var env map[string]json.RawMessage
-	if err := decodeObject(body, &env); err != nil {
+	env, err := envelope(body, "protocol", "schema", "device", "mark", "cursor", "limit", "wait", "digests")
+	if err != nil {
 		return nil, err
 	}
 	if err := checkProtocol(env); err != nil {
 		return nil, err
 	}
 	p := &PullRequest{Protocol: Protocol}
-	var err error
 	if p.Device, err = textMember(env, "device", false); err != nil {
 		return nil, err
 	}
-	for key, into := range map[string]**string{"mark": &p.Mark, "cursor": &p.Cursor} {
-		s, err := textMember(env, key, true)
+	for _, place := range []struct {
+		key  string
+		into **string
+	}{{"mark", &p.Mark}, {"cursor", &p.Cursor}} {
+		s, err := textMember(env, place.key, true)
 		if err != nil {
 			return nil, err
 		}
 		if s != "" {
-			*into = &s
+			*place.into = &s
 		}
 	}
 	schema, ok := integerMember(env, "schema")
@@ -364,26 +442,14 @@ func DecodePull(body []byte, limits Limits) (*PullRequest, error) {
 		return nil, fault.New(fault.UpgradeRequired, "This app is too old to read from this server.")
 	}
 	p.Schema = int(schema)
-	for key, max := range map[string]int64{"limit": int64(limits.Changes), "wait": MaxWait} {
-		raw, present := env[key]
-		if !present || isNull(raw) {
-			continue
-		}
-		v, ok := integerMember(env, key)
-		if !ok || v < 0 {
-			return nil, fault.Newf(fault.BadRequest, "`%s` is not a number from 0.", key)
-		}
-		if v > max {
-			v = max
-		}
-		if key == "limit" {
-			p.Limit = int(v)
-		} else {
-			p.Wait = int(v)
-		}
+	if p.Limit, err = clampedMember(env, "limit", limits.Changes); err != nil {
+		return nil, err
 	}
 	if p.Limit == 0 {
-		p.Limit = DefaultPage
+		p.Limit = min(DefaultPage, limits.Changes)
+	}
+	if p.Wait, err = clampedMember(env, "wait", MaxWait); err != nil {
+		return nil, err
 	}
 	if raw, present := env["digests"]; present && !isNull(raw) {
 		if json.Unmarshal(raw, &p.Digests) != nil {
@@ -391,4 +457,18 @@ func DecodePull(body []byte, limits Limits) (*PullRequest, error) {
 		}
 	}
 	return p, nil
+}
+
+// clampedMember reads an optional number from 0; above the maximum it counts
+// as that.
+func clampedMember(env map[string]json.RawMessage, key string, maximum int) (int, error) {
+	raw, present := env[key]
+	if !present || isNull(raw) {
+		return 0, nil
+	}
+	var f float64
+	if json.Unmarshal(raw, &f) != nil || f != math.Trunc(f) || f < 0 {
+		return 0, fault.Newf(fault.BadRequest, "`%s` is not a number from 0.", key)
+	}
+	return int(min(f, float64(maximum))), nil
 }

@@ -25,14 +25,16 @@ func TriageID(collection, id string) string {
 }
 
 // Thumbprint is the RFC 7638 thumbprint of a P-256 key, base64url. It fails
-// when the key is not P-256 or a coordinate is not 32 bytes.
+// when the key is not P-256 or a coordinate is not 32 bytes in their one
+// encoding: of two spellings of one key, the thumbprints would differ.
 func (k Key) Thumbprint() (string, error) {
 	if k.Kty != "EC" || k.Crv != "P-256" {
 		return "", fmt.Errorf("device key: want kty EC and crv P-256")
 	}
 	for _, c := range []string{k.X, k.Y} {
-		raw, err := base64.RawURLEncoding.DecodeString(c)
-		if err != nil || len(raw) != 32 {
+		raw, err := base64.RawURLEncoding.Strict().DecodeString(c)
+		// The length too: line breaks are skipped by the decoder.
+		if err != nil || len(raw) != 32 || len(c) != 43 {
 			return "", fmt.Errorf("device key: x and y are base64url of 32 bytes")
 		}
 	}

@@ -34,7 +34,8 @@ const (
 	DefaultPage      = 500     // changes a page when `limit` is absent
 	MaxWait          = 25      // seconds that `wait` may hold a pull
 	MaxOps           = 100     // ops in a mutation
-	MaxMutationBytes = 1 << 20 // canonical JSON of one mutation
+	MaxMutationBytes = 1 << 20 // of one mutation, as it stands in the inflated body
+	MaxDepth         = 64      // levels of objects and lists in one mutation
 	MaxExtraBytes    = 4 << 10 // not understood, kept, per op (PUSH-9)
 )
 
