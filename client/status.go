@@ -1,0 +1,116 @@
+package client
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+)
+
+// Status is where the device stands. The counts are of what the person did
+// here, and each act counts in one of Waiting, Received, Seen, NeedsAttention
+// and Corrected; Saved is their sum.
+type Status struct {
+	Device   string
+	Name     string
+	Enrolled bool
+	Person   Person
+	URL      string   // where the server is
+	Lineage  []string // ids that this device went by before
+
+	Saved          int // on this phone, whatever became of it
+	Waiting        int
+	Received       int // and not yet seen
+	Seen           int
+	NeedsAttention int
+	Corrected      int       // set aside for a corrected copy
+	OldestWaiting  time.Time // when the oldest waiting act was saved; zero: none
+
+	Pulled         bool      // there is a view
+	Records        int       // in the confirmed view
+	Resetting      bool      // a full view is on its way and not yet whole
+	LastContact    time.Time // last answer of the server; zero: never
+	LastContactURL string
+	Offset         *time.Duration // server minus device clock; nil: unknown
+	Problem        *Problem       // why the last exchange failed; nil after a good one
+	Doubtful       []string       // collections whose check fails (PULL-4)
+}
+
+// Problem is a failure that a person may want to see later.
+type Problem struct {
+	Code, Message, Hint string
+	At                  time.Time
+}
+
+// Status reads the status. It asks nobody.
+func (d *Device) Status() (Status, error) {
+	var s Status
+	ctx := context.Background()
+	err := d.store.read(ctx, "read status", func(tx *sql.Tx, st *state) error {
+		s = Status{Device: st.id, Name: st.name, Enrolled: st.token != "", Person: st.person, URL: st.url,
+			Pulled: st.viewEpoch != nil, Resetting: st.resetting, LastContactURL: st.contactURL}
+		if st.contact > 0 {
+			s.LastContact = time.UnixMilli(st.contact).UTC()
+		}
+		if st.offset != nil {
+			offset := time.Duration(*st.offset) * time.Millisecond
+			s.Offset = &offset
+		}
+		if st.problem != "" {
+			var p problemNote
+			if err := json.Unmarshal([]byte(st.problem), &p); err != nil {
+				return damaged(err)
+			}
+			s.Problem = &Problem{p.Code, p.Message, p.Hint, time.UnixMilli(p.At).UTC()}
+		}
+		if err := s.count(ctx, tx); err != nil {
+			return err
+		}
+		var err error
+		if s.Lineage, err = column[string](ctx, tx, "SELECT id FROM lineage ORDER BY until, rowid"); err != nil {
+			return err
+		}
+		s.Doubtful, err = column[string](ctx, tx, "SELECT collection FROM doubtful ORDER BY collection")
+		return err
+	})
+	return s, err
+}
+
+func (s *Status) count(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, `SELECT state,
+		EXISTS (SELECT 1 FROM touched t JOIN seen s ON s.id = t.id WHERE t.pos = outbox.pos AND t.kind = 'create') AS opened,
+		count(*), min(made) FROM outbox GROUP BY state, opened`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var phase Phase
+		var seen bool
+		var n int
+		var oldest int64
+		if err := rows.Scan(&phase, &seen, &n, &oldest); err != nil {
+			return err
+		}
+		s.Saved += n
+		switch phase.state(seen) {
+		case IsWaiting:
+			s.Waiting += n
+			if at := time.UnixMilli(oldest).UTC(); s.OldestWaiting.IsZero() || at.Before(s.OldestWaiting) {
+				s.OldestWaiting = at
+			}
+		case Received:
+			s.Received += n
+		case Seen:
+			s.Seen += n
+		case NeedsAttention:
+			s.NeedsAttention += n
+		default:
+			s.Corrected += n
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return tx.QueryRowContext(ctx, "SELECT count(*) FROM records").Scan(&s.Records)
+}
