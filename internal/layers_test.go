@@ -46,7 +46,7 @@ var floors = [][]string{
 	{"internal/testrig"},
 	{"internal/demo", "internal/simulate"},
 	{"internal/cli"},
-	{"."},
+	{".", "bench"},
 }
 
 // only names rooms that may not take all that lies below them.
@@ -61,7 +61,7 @@ var only = map[string][]string{
 
 // hosts are the rooms that know PocketBase; in "." only main.go does.
 var hosts = []string{".", "pb_migrations", "hooks", "internal/wiring", "internal/records", "internal/httpapi",
-	"internal/testrig", "internal/cli", "internal/demo", "internal/simulate"}
+	"internal/testrig", "internal/cli", "internal/demo", "internal/simulate", "bench"}
 
 // queries are the rooms that know PocketBase's query builder beside them.
 var queries = []string{"internal/journal"}

@@ -1,0 +1,23 @@
+# One target per need. ARGS goes to the program: make demo ARGS="--http 127.0.0.1:0".
+
+.PHONY: check test run demo bench
+
+# Format, vet, staticcheck, layers, protocol text, all tests. What CI runs.
+check:
+	@.ci/check
+
+# The Go tests alone.
+test:
+	go test -timeout 4m ./...
+
+# The server on its data folder.
+run:
+	go run . serve $(ARGS)
+
+# An invented task force with simulated phones.
+demo:
+	go run . demo $(ARGS)
+
+# Push and pull beside stock PocketBase, on this machine.
+bench:
+	go run ./bench $(ARGS)
