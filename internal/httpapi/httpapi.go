@@ -232,7 +232,7 @@ func (a *API) decode(e *core.RequestEvent, into any) error {
 }
 
 var writers = sync.Pool{New: func() any {
-	z, _ := gzip.NewWriterLevel(io.Discard, 5) // 5 is a level
+	z, _ := gzip.NewWriterLevel(io.Discard, 2) // 2 is a level
 	return z
 }}
 
@@ -241,7 +241,15 @@ const worthGzip = 600
 
 // send writes an answer as JSON, gzipped where the client takes it.
 func send(e *core.RequestEvent, status int, v any) error {
-	raw, err := json.Marshal(v)
+	var raw []byte
+	var err error
+	if own, ok := v.(interface {
+		AppendJSON([]byte) ([]byte, error)
+	}); ok {
+		raw, err = own.AppendJSON(nil)
+	} else {
+		raw, err = json.Marshal(v)
+	}
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}

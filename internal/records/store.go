@@ -48,6 +48,7 @@ type Writer struct {
 	Extra     map[string]any // not understood, kept (PUSH-9)
 	standing  access.Values  // what push read before its update
 	cache     map[string]*core.Record
+	tx        *Tx   // of a push: its prepared statements
 	seq       int64 // of the last entry written
 }
 
@@ -101,7 +102,7 @@ func (s *Store) Actor(p access.Person) string {
 // the same mutation, by the system.
 func (s *Store) server(w *Writer) *Writer {
 	own := s.System()
-	own.At, own.Journal = w.At, w.Journal
+	own.At, own.Journal, own.tx, own.cache = w.At, w.Journal, w.tx, w.cache
 	own.Stored.Time = hlc.Time{Ms: w.At}
 	own.Corrected = own.Stored.Time
 	return own

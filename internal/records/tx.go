@@ -23,6 +23,8 @@ type Tx struct {
 	store *Store
 	app   core.App
 	cache map[string]*core.Record
+
+	inserts map[string]*insertion
 }
 
 // Transact runs fn in one transaction, fsynced at its end. When fn fails
@@ -30,7 +32,7 @@ type Tx struct {
 func (s *Store) Transact(fn func(tx *Tx) error) error {
 	var touched map[string]bool
 	err := s.App.RunInTransaction(func(app core.App) error {
-		tx := &Tx{Tx: journal.Begin(app.NonconcurrentDB()), store: s, app: app, cache: map[string]*core.Record{}}
+		tx := &Tx{Tx: journal.Begin(app.NonconcurrentDB()), store: s, app: app, cache: map[string]*core.Record{}, inserts: map[string]*insertion{}}
 		err := fn(tx)
 		touched = tx.Touched()
 		return errors.Join(err, tx.Close())
@@ -123,7 +125,20 @@ func (t *Tx) Create(w *Writer, collection, id string, values map[string]any) (in
 	for f, v := range values {
 		setPlain(record, f, v)
 	}
-	return t.save(w, record)
+	w.Journal, w.cache, w.tx = t.Tx, t.cache, t
+	Attach(record, w)
+	if err := t.insert(w, record); err != nil {
+		return 0, err
+	}
+	t.forget(collection)
+	return w.seq, nil
+}
+
+// forget drops what was read once, when something that many name changes.
+func (t *Tx) forget(collection string) {
+	if collection == "sites" || collection == "organizations" {
+		clear(t.cache)
+	}
 }
 
 // Update saves what push has merged.
@@ -154,10 +169,7 @@ func (t *Tx) save(w *Writer, record *core.Record) (int64, error) {
 	if err := t.app.SaveNoValidate(record); err != nil {
 		return 0, fmt.Errorf("save %s %s: %w", record.Collection().Name, record.Id, err)
 	}
-	name := record.Collection().Name
-	if name == "sites" || name == "organizations" {
-		clear(t.cache)
-	}
+	t.forget(record.Collection().Name)
 	return w.seq, nil
 }
 

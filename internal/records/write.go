@@ -225,6 +225,11 @@ func (s *Store) makeTriage(tx core.App, w *Writer, report *core.Record) error {
 func (s *Store) saveBeside(tx core.App, w *Writer, record *core.Record) error {
 	own := s.server(w)
 	Attach(record, own)
+	if w.tx != nil && record.IsNew() {
+		err := w.tx.insert(own, record)
+		w.seq = max(w.seq, own.seq)
+		return err
+	}
 	if err := tx.SaveNoValidate(record); err != nil {
 		return fmt.Errorf("save %s %s: %w", record.Collection().Name, record.Id, err)
 	}

@@ -190,7 +190,9 @@ func (r *Rig) Invite(role access.Role, organization string, uses int, sites ...s
 }
 
 // ID makes a random record or device id.
-func ID() string { return security.RandomStringWithAlphabet(15, "abcdefghijklmnopqrstuvwxyz0123456789") }
+func ID() string {
+	return security.RandomStringWithAlphabet(15, "abcdefghijklmnopqrstuvwxyz0123456789")
+}
 
 // Device is a device that speaks the wire format by hand.
 type Device struct {

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/fieldpost/fieldpost/hooks"
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/wiring"
+	_ "github.com/fieldpost/fieldpost/pb_migrations"
+)
+
+// ready is what a server child prints when it can be asked.
+type ready struct {
+	URL    string `json:"url"`
+	Invite string `json:"invite"` // fieldpost: of a worker
+	Site   string `json:"site"`
+	Token  string `json:"token"` // stock: of a user
+}
+
+// startServer runs a server in a process of its own, as a client would meet it.
+func startServer(kind string) (*ready, func(), error) {
+	dir, err := os.MkdirTemp("", "fieldpost-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	c := exec.Command(self, "server", kind, dir)
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, nil, err
+	}
+	stop := func() {
+		_ = c.Process.Signal(syscall.SIGTERM)
+		_ = c.Wait()
+		_ = os.RemoveAll(dir)
+	}
+	var r ready
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &r)
+	}
+	if err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("server %s: %w", kind, err)
+	}
+	return &r, stop, nil
+}
+
+// serveChild is the child: it serves until it is told to stop.
+func serveChild(kind, dir string) {
+	if err := child(kind, dir); err != nil {
+		fmt.Fprintln(os.Stderr, "bench server:", err)
+		os.Exit(1)
+	}
+}
+
+func child(kind, dir string) error {
+	config := core.BaseAppConfig{DataDir: dir}
+	if kind == "fieldpost" {
+		config.DBConnect = wiring.DBConnect
+	}
+	if kind == "stock" {
+		core.AppMigrations = core.MigrationsList{} // stock means without our collections
+	}
+	app := core.NewBaseApp(config)
+	var s *wiring.Services
+	if kind == "fieldpost" {
+		s = wiring.New(app, wiring.Config{})
+		hooks.Register(app, s)
+	}
+	if err := app.Bootstrap(); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	r := ready{URL: "http://" + listener.Addr().String()}
+	if kind == "fieldpost" {
+		err = seedFieldpost(app, s, &r)
+	} else {
+		err = seedStock(app, &r)
+	}
+	if err != nil {
+		return err
+	}
+	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		e.Listener, e.InstallerFunc = listener, nil
+		if err := e.Next(); err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(r)
+	})
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		<-stop
+		os.Exit(0)
+	}()
+	return apis.Serve(app, apis.ServeConfig{HttpAddr: listener.Addr().String()})
+}
+
+func seedFieldpost(app core.App, s *wiring.Services, r *ready) error {
+	return s.Store.TransactPeople(func(tx *records.People) error {
+		ngo, err := tx.FindOrMake("organizations", "Bench", nil)
+		if err != nil {
+			return err
+		}
+		if r.Site, err = tx.FindOrMake("sites", "Stop", map[string]any{"venue": "truck_stop", "served_by": ngo}); err != nil {
+			return err
+		}
+		r.Invite = "BENCHBENCHBENCH"
+		return tx.MakeInvite(s.Key.Invite(r.Invite), records.Invite{Role: access.Worker, Organization: ngo, Uses: 100, Expires: time.Now().Add(time.Hour)})
+	})
+}
+
+// seedStock makes a collection with the fields, indexes and relations of
+// observations, and rules as simple as rules get.
+func seedStock(app core.App, r *ready) error {
+	if err := app.RunAllMigrations(); err != nil {
+		return err
+	}
+	settings := app.Settings()
+	settings.Batch.Enabled, settings.Batch.MaxRequests = true, 500
+	if err := app.Save(settings); err != nil {
+		return err
+	}
+	signedIn := `@request.auth.id != ""`
+	make := func(name string, indexes []string, fields ...core.Field) (*core.Collection, error) {
+		c := core.NewBaseCollection(name)
+		c.Fields.Add(fields...)
+		c.ListRule, c.ViewRule, c.CreateRule = &signedIn, &signedIn, &signedIn
+		for _, i := range indexes {
+			c.AddIndex("idx_"+name+"_"+i, false, i, "")
+		}
+		return c, app.Save(c)
+	}
+	sites, err := make("sites", nil, &core.TextField{Name: "name"})
+	if err != nil {
+		return err
+	}
+	users, err := app.FindCollectionByNameOrId("users")
+	if err != nil {
+		return err
+	}
+	one := func(name, id string) core.Field {
+		return &core.RelationField{Name: name, CollectionId: id, MaxSelect: 1}
+	}
+	_, err = make("observations", []string{"author", "organization", "site"},
+		&core.JSONField{Name: "indicators"}, &core.DateField{Name: "event_time"}, one("site", sites.Id), &core.TextField{Name: "grid"},
+		&core.JSONField{Name: "point"}, &core.DateField{Name: "event_end"}, &core.JSONField{Name: "people"}, &core.JSONField{Name: "persons"},
+		&core.JSONField{Name: "vehicles"}, &core.JSONField{Name: "outreach"}, &core.TextField{Name: "note"}, &core.TextField{Name: "operation"},
+		&core.BoolField{Name: "minor_possible"}, &core.BoolField{Name: "manager_involved"}, one("organization", sites.Id),
+		&core.DateField{Name: "received"}, &core.TextField{Name: "clock_off"}, one("author", users.Id))
+	if err != nil {
+		return err
+	}
+	site := core.NewRecord(sites)
+	site.Set("name", "Stop")
+	if err := app.Save(site); err != nil {
+		return err
+	}
+	r.Site = site.Id
+	user := core.NewRecord(users)
+	user.SetEmail("bench@example.org")
+	user.SetPassword("bench-bench-bench")
+	if err := app.Save(user); err != nil {
+		return err
+	}
+	r.Token, err = user.NewAuthToken()
+	return err
+}
