@@ -8,6 +8,7 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/types"
 )
 
 // plan writes the rows of one collection as the list API does, straight from
@@ -153,14 +154,39 @@ func (k kind) append(b []byte, v any) []byte {
 		}
 		return append(b, "false"...)
 	}
-	text := textOf(v)
-	if text == "" {
-		if k == asList {
-			return append(b, "[]"...)
+	text, isText := v.(string)
+	switch {
+	case !isText && v != nil || !compact(text):
+		// A number that a JSON column holds as one, or what somebody wrote with
+		// blanks in it: the list API's way to write it.
+		var raw types.JSONRaw
+		if raw.Scan(v) == nil {
+			if written, err := json.Marshal(raw); err == nil {
+				return append(b, written...)
+			}
 		}
-		return append(b, "null"...)
+	case text != "":
+		return append(b, text...)
+	case k == asList:
+		return append(b, "[]"...)
 	}
-	return append(b, text...)
+	return append(b, "null"...)
+}
+
+// compact tells whether encoding/json would write a JSON text as it stands.
+func compact(text string) bool {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\':
+			i++
+		case c == '<' || c == '>' || c == '&' || c == 0xe2 || c <= ' ' && !quoted:
+			return false
+		}
+	}
+	return true
 }
 
 func textOf(v any) string {
@@ -169,10 +195,6 @@ func textOf(v any) string {
 		return x
 	case []byte:
 		return string(x)
-	case int64: // a JSON column that holds a number has it as one
-		return strconv.FormatInt(x, 10)
-	case float64:
-		return strconv.FormatFloat(x, 'g', -1, 64)
 	}
 	return ""
 }
