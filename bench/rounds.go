@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -42,8 +43,9 @@ func (c metered) Write(p []byte) (int, error) {
 }
 
 func (m *meter) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableCompression: true, Dial: func(network, addr string) (net.Conn, error) {
-		conn, err := net.Dial(network, addr)
+	return &http.Client{Transport: &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, network, addr)
 		return metered{conn, m}, err
 	}}}
 }

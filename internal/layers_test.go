@@ -55,8 +55,9 @@ var only = map[string][]string{
 	"client": {"internal/fault", "internal/hlc", "internal/wire", "internal/merge", "internal/seal"},
 	// Commands and simulated phones speak HTTP through the client; what needs
 	// the server's inside goes through wiring.
-	"internal/cli":  {"client", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/demo"},
-	"internal/demo": {"client", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring"},
+	"internal/cli": {"client", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/demo"},
+	// The demo builds a whole world, so it also knows people and roles.
+	"internal/demo": {"client", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/access", "internal/records", "internal/devices"},
 }
 
 // hosts are the rooms that know PocketBase; in "." only main.go does.

@@ -1,22 +1,17 @@
 package cli
 
 import (
-	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 
-	"github.com/fieldpost/fieldpost/internal/access"
-	"github.com/fieldpost/fieldpost/internal/journal"
-	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/wire"
 	"github.com/fieldpost/fieldpost/internal/wiring"
 )
@@ -48,44 +43,20 @@ func inviteCommand(open Open) *cobra.Command {
 	hours := c.Flags().Int("hours", 72, "how long it is good for")
 	asJSON := c.Flags().Bool("json", false, "print one JSON line")
 	c.RunE = func(*cobra.Command, []string) error {
-		r := access.Role(*role)
-		known := false
-		for _, k := range access.Roles {
-			known = known || k == r
-		}
-		if !known || *organization == "" || *uses < 1 || *hours < 1 {
+		if !wiring.ValidRole(*role) || *organization == "" || *uses < 1 || *hours < 1 {
 			return fail(ExitUsage, "an invite needs --role and --organization", "Roles: worker, staff, manager, coordinator, law_enforcement, provider, admin")
 		}
 		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
-			i := records.Invite{Role: r, Uses: *uses, Expires: s.Store.Now().Add(time.Duration(*hours) * time.Hour)}
-			err := s.Store.TransactPeople(func(tx *records.People) (err error) {
-				if i.Organization, err = tx.FindOrMake("organizations", *organization, nil); err != nil {
-					return err
-				}
-				for _, name := range *sites {
-					values := map[string]any{"venue": *venue, "owner": i.Organization}
-					if *serves != "" {
-						if values["served_by"], err = tx.FindOrMake("organizations", *serves, nil); err != nil {
-							return err
-						}
-					}
-					id, err := tx.FindOrMake("sites", name, values)
-					if err != nil {
-						return err
-					}
-					i.Sites = append(i.Sites, id)
-				}
-				return nil
-			})
+			code, expires, err := s.MakeInvite(wiring.InviteRequest{Role: *role, Organization: *organization, Sites: *sites,
+				ServedBy: *serves, Venue: *venue, Uses: *uses, Hours: *hours})
+			if fault.Is(err, fault.NotAllowed) {
+				return fail(ExitRefused, err.Error(), "A site needs an organization that serves it: --served-by NAME")
+			}
 			if err != nil {
 				return fail(ExitUnexpected, "make invite: "+err.Error(), "")
 			}
-			code, err := s.Devices.MakeInvite("", i)
-			if err != nil {
-				return fail(ExitRefused, err.Error(), "A site needs an organization that serves it: --served-by NAME")
-			}
 			if *asJSON {
-				return json.NewEncoder(os.Stdout).Encode(map[string]any{"invite": code, "role": *role, "expires": i.Expires.UTC().Format(wire.TimeFormat), "uses": *uses})
+				return json.NewEncoder(os.Stdout).Encode(map[string]any{"invite": code, "role": *role, "expires": expires.UTC().Format(wire.TimeFormat), "uses": *uses})
 			}
 			fmt.Printf("Invite for %s: %s (good for %d hours, %d device(s))\n", *role, code, *hours, *uses)
 			return nil
@@ -136,7 +107,7 @@ func verifyCommand(open Open) *cobra.Command {
 	asJSON := c.Flags().Bool("json", false, "print one JSON line")
 	c.RunE = func(*cobra.Command, []string) error {
 		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
-			report, err := s.Store.Journal().Verify()
+			report, err := s.Verify()
 			if err != nil {
 				return fail(ExitUnexpected, err.Error(), "")
 			}
@@ -171,17 +142,8 @@ func mendCommand() *cobra.Command {
 			return err
 		}
 		defer lock.Close()
-		path := filepath.Join(*dir, "data.db")
-		if _, err := os.Stat(path); err != nil {
-			return fail(ExitUsage, "there is no database in "+*dir, "Give the data folder: --dir FOLDER")
-		}
-		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
-		if err != nil {
-			return fail(ExitUnexpected, "mend: "+err.Error(), "")
-		}
-		defer db.Close()
-		if err := journal.Mend(db); err != nil {
-			return fail(ExitUnexpected, err.Error(), "")
+		if err := wiring.Mend(*dir); err != nil {
+			return fail(ExitUnexpected, err.Error(), "Give the data folder: --dir FOLDER")
 		}
 		fmt.Println("The schema is whole. Start the server again.")
 		return nil
@@ -193,7 +155,7 @@ func versionCommand() *cobra.Command {
 	c := &cobra.Command{Use: "version", Short: "Print versions", Args: cobra.NoArgs}
 	asJSON := c.Flags().Bool("json", false, "print one JSON line")
 	c.RunE = func(*cobra.Command, []string) error {
-		latest, err := journal.LatestSchema()
+		latest, err := wiring.JournalSchema()
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,6 @@ import (
 	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/spf13/cobra"
 
-	"github.com/fieldpost/fieldpost/internal/journal"
 	"github.com/fieldpost/fieldpost/internal/seal"
 	"github.com/fieldpost/fieldpost/internal/wiring"
 )
@@ -114,7 +113,7 @@ func openApp(open Open, dir string, cfg wiring.Config) (core.App, *wiring.Servic
 	switch {
 	case err == nil:
 		return app, services, nil
-	case errors.Is(err, journal.ErrDirty), errors.Is(err, journal.ErrNewer):
+	case errors.Is(err, wiring.ErrDirty), errors.Is(err, wiring.ErrNewer):
 		return nil, nil, fail(ExitUnexpected, err.Error(), "")
 	case strings.Contains(err.Error(), "readonly"), strings.Contains(err.Error(), "permission denied"), strings.Contains(err.Error(), "disk is full"), strings.Contains(err.Error(), "no space left"):
 		return nil, nil, fail(ExitUnwritable, "the folder "+dir+" can't be written: "+err.Error(), "Free the disk, or give this user the folder.")

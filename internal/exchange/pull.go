@@ -212,17 +212,13 @@ func (s *Service) changes(r *journal.Reader, d *records.Device, scopes []string,
 	for _, c := range found {
 		byCollection[c.Collection] = append(byCollection[c.Collection], c.Record)
 	}
-	type view struct {
-		versions map[string]int64
-		bodies   map[string]json.RawMessage
-	}
-	views := map[string]view{}
+	views := map[string]bodies{}
 	for collection, ids := range byCollection {
-		v, err := s.read2(r, d, collection, ids)
+		v, err := s.readStill(r, d, collection, ids)
 		if err != nil {
 			return nil, err
 		}
-		views[collection] = view{v.versions, v.bodies}
+		views[collection] = v
 	}
 	mine := map[string]bool{}
 	for _, sc := range scopes {
@@ -264,9 +260,9 @@ type bodies struct {
 	bodies   map[string]json.RawMessage
 }
 
-// read2 reads records and their versions so that each body is that of its
+// readStill reads records and their versions so that each body is that of its
 // version: one that changed in between is read again.
-func (s *Service) read2(r *journal.Reader, d *records.Device, collection string, ids []string) (bodies, error) {
+func (s *Service) readStill(r *journal.Reader, d *records.Device, collection string, ids []string) (bodies, error) {
 	before, err := r.Versions(collection, ids)
 	if err != nil {
 		return bodies{}, err
