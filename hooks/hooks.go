@@ -33,8 +33,9 @@ func bindStart(app core.App, s *wiring.Services) {
 		return e.Next()
 	}})
 	app.OnTerminate().Bind(&hook.Handler[*core.TerminateEvent]{Id: "fieldpostStop", Func: func(e *core.TerminateEvent) error {
-		err := e.Next()
+		// Requests have ended (PocketBase's own handler runs first); the
+		// writer must end before the database closes.
 		s.Exchange.Close()
-		return err
+		return e.Next()
 	}})
 }

@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fieldpost/fieldpost/internal/fault"
@@ -28,9 +30,12 @@ type Service struct {
 	Log    func() *slog.Logger
 	Live   *Hub
 
-	jobs chan *job
-	stop chan struct{}
-	done chan struct{}
+	jobs    chan *job
+	stop    chan struct{}
+	done    chan struct{}
+	started sync.Once
+	closed  sync.Once
+	running atomic.Bool
 }
 
 // maxGroup is how many mutations one transaction gathers; maxQueue how many
@@ -43,28 +48,28 @@ const (
 // New makes an exchange; Start starts its writer.
 func New(store *records.Store, key *seal.Installation, now func() time.Time, log func() *slog.Logger) *Service {
 	return &Service{Store: store, Key: key, Limits: wire.DefaultLimits, Now: now, Log: log, Live: NewHub(now),
-		jobs: make(chan *job, maxQueue)}
+		jobs: make(chan *job, maxQueue), stop: make(chan struct{}), done: make(chan struct{})}
 }
 
-// Start starts the writer and the pokes. Close ends them.
+// Start starts the writer and the pokes, once. Close ends them.
 func (s *Service) Start() {
-	if s.stop != nil {
-		return
-	}
-	s.stop, s.done = make(chan struct{}), make(chan struct{})
-	s.Live.start()
-	go s.write()
+	s.started.Do(func() {
+		s.running.Store(true)
+		s.Live.start()
+		go s.write()
+	})
 }
 
 // Close ends the writer after the group in hand; what waits is answered busy.
+// A closed service does not start again.
 func (s *Service) Close() {
-	if s.stop == nil {
-		return
-	}
-	close(s.stop)
-	<-s.done
-	s.Live.close()
-	s.stop = nil
+	s.closed.Do(func() {
+		close(s.stop)
+		if s.running.Load() {
+			<-s.done
+			s.Live.close()
+		}
+	})
 }
 
 // Hello tells a device whom it talks to.
