@@ -105,6 +105,13 @@ func (r personField) Holds(p Person, record Values) bool {
 	return want != "" && record.text(r.field) == want
 }
 
+// isNot: a field of the record has another value.
+type isNot struct{ field, value string }
+
+func (r isNot) PB() string { return fmt.Sprintf("%s != %q", r.field, r.value) }
+
+func (r isNot) Holds(_ Person, record Values) bool { return record.text(r.field) != r.value }
+
 // ownSite: the record's id is one of the person's sites.
 type ownSite struct{}
 

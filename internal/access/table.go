@@ -78,12 +78,17 @@ var Table = map[string]Collection{
 		List: anyOf{
 			allOf{anyone, personField{"id", "id"}},
 			isAdmin,
-			allOf{roleIs{Coordinator}, personField{"organization", "organization"}},
+			// Staff are known to who serves their site, never to the site's
+			// owner (R8).
+			allOf{orgCoord, isNot{"role", string(Staff)}},
 			allOf{roleIs{Coordinator}, inList{"served_by"}},
 		},
 		Fields: fields(server, "role", "organization", "sites", "served_by", "label", "locale", "email", "emailVisibility", "verified"),
 		Audience: func(r Values) []string {
-			scopes := []string{"p:" + r.text("id"), "a", "c:" + r.text("organization")}
+			scopes := []string{"p:" + r.text("id"), "a"}
+			if r.text("role") != string(Staff) {
+				scopes = append(scopes, "c:"+r.text("organization"))
+			}
 			for _, o := range r.list("served_by") {
 				scopes = append(scopes, "c:"+o)
 			}
