@@ -3,7 +3,6 @@ package merge
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"testing"
 
 	"github.com/fieldpost/fieldpost/internal/hlc"
@@ -102,13 +101,6 @@ func (r *record) state(t testing.TB) string {
 		all[name] = []any{f.Value, f.Clock.Eff, effs}
 	}
 	return text(t, all)
-}
-
-func (r *record) clone() *record {
-	c := *r
-	c.fields = maps.Clone(r.fields)
-	c.conflicts = append([]Conflict{}, r.conflicts...)
-	return &c
 }
 
 // reread stores a clock and reads it again.

@@ -24,7 +24,9 @@ type Problem struct {
 
 // Received is a mutation as the server decoded it. When Problem is set the
 // rest may be incomplete, but Whole, N and Content always stand: the mutation
-// is refused and kept.
+// is refused and kept. Whole is then what is kept: a number that no float64
+// holds is a json.Number in it, and of a mutation nested too deep it has n,
+// stamp and the JSON itself as text.
 type Received struct {
 	N       int64
 	Stamp   hlc.Stamp
@@ -211,7 +213,8 @@ func decodeMutation(raw json.RawMessage, depth int) (*Received, error) {
 	}
 	if depth > MaxDepth {
 		// As JSON it would be nested deeper in whatever shows it later, and
-		// what reads that may give up on all of it. As text it harms nobody.
+		// what reads that may give up on all of it. As text it harms nobody,
+		// but whoever stores it must know that the text names the device.
 		r.Whole = map[string]any{"n": float64(n), "text": string(raw)}
 		if r.HasTime {
 			r.Whole["stamp"] = r.Stamp.String()
