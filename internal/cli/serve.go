@@ -52,8 +52,9 @@ type Running struct {
 }
 
 // StartServer opens a data folder and serves it. The folder is locked while it
-// runs: two servers on one folder would be two writers of one history.
-func StartServer(open Open, dir, addr string, cfg wiring.Config) (*Running, error) {
+// runs: two servers on one folder would be two writers of one history. before,
+// if any, runs on the open folder before anybody is answered.
+func StartServer(open Open, dir, addr string, cfg wiring.Config, before ...func(*wiring.Services) error) (*Running, error) {
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
@@ -71,6 +72,13 @@ func StartServer(open Open, dir, addr string, cfg wiring.Config) (*Running, erro
 		listener.Close()
 		lock.Close()
 		return nil, err
+	}
+	for _, prepare := range before {
+		if err := prepare(services); err != nil {
+			services.Exchange.Close()
+			listener.Close()
+			return nil, errors.Join(err, app.ResetBootstrapState(), lock.Close())
+		}
 	}
 	ready := make(chan struct{})
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Id: "fieldpostListener", Func: func(e *core.ServeEvent) error {

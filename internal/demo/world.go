@@ -1,0 +1,184 @@
+package demo
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/devices"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/wire"
+	"github.com/fieldpost/fieldpost/internal/wiring"
+)
+
+// The organizations. The word in brackets is part of each name, so that no
+// screenshot of the demo can be taken for the real.
+const (
+	outreach = "Paper Lantern Outreach (invented)"
+	provider = "Umbrella House Services (invented)"
+	police   = "Make-Believe Police, Unit 0 (invented)"
+)
+
+// site is a place that the outreach organization serves; each belongs to an
+// organization of its own, of the same name.
+type site struct {
+	key, name, venue, industry string   // industry: ISIC section
+	lists                      []string // checklists that its staff fill
+	spanish                    int      // of its staff, how many read Spanish
+}
+
+const (
+	hotel     = "hotel"
+	truckStop = "truck_stop"
+)
+
+var sites = []site{
+	{"marmalade", "Hotel Marmalade (invented)", hotel, "I", []string{"hotel_front", "hotel_house", "hotel_fb", "hotel_sec"}, 3},
+	{"teapot", "Blue Teapot Inn (invented)", hotel, "I", []string{"hotel_front", "hotel_house"}, 2},
+	{"mitten", "Lost Mitten Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_lot"}, 1},
+	{"owls", "Two Owls Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_driver", "truck_lot"}, 0},
+}
+
+// How many people of each kind there are. Five of staff a site is the least
+// that a manager's counts are shown for (R8).
+const (
+	workers      = 4
+	coordinators = 2
+	staffPerSite = 5
+	officers     = 2
+	helpers      = 2
+)
+
+// taskForce is the world in one installation.
+type taskForce struct {
+	start  time.Time         // of the demo's first start; everything is told from here
+	sites  map[string]string // key -> id
+	phones map[string]*phone // "worker 0", "staff marmalade 3", ...
+}
+
+// settle makes organizations, sites, invites and people in one transaction, or
+// finds them from an earlier start.
+func settle(s *wiring.Services, clock *Clock, w *World) (*taskForce, error) {
+	t := &taskForce{start: clock.wall().UTC().Truncate(time.Second), sites: map[string]string{}, phones: map[string]*phone{}}
+	hash := func(code string) string { return s.Key.Invite(devices.NormaliseCode(code)) }
+	err := s.Store.TransactPeople(func(tx *records.People) error {
+		if have := tx.Invite(hash(w.Invites.Worker)); have != nil {
+			t.start = have.Expires.UTC().Add(-inviteLife)
+		} else if n, err := s.Store.App.CountRecords("organizations"); err != nil || n > 0 {
+			if err != nil {
+				return fmt.Errorf("count organizations: %w", err)
+			}
+			return ErrNotDemo
+		}
+		clock.set(t.start.Add(-past))
+		b := &builder{tx: tx, s: s, t: t, w: w, hash: hash}
+		b.build()
+		return b.err
+	})
+	return t, err
+}
+
+// builder makes the world; after the first error it does nothing more.
+type builder struct {
+	tx   *records.People
+	s    *wiring.Services
+	t    *taskForce
+	w    *World
+	hash func(string) string
+	err  error
+}
+
+func (b *builder) build() {
+	ngo := b.make("organizations", outreach, map[string]any{"kind": "outreach"})
+	for i, place := range sites {
+		owner := b.make("organizations", place.name, map[string]any{"kind": place.venue})
+		at := b.make("sites", place.name, map[string]any{"venue": place.venue, "industry": place.industry,
+			"address": fmt.Sprintf("%d Nowhere Street, Kansas City", i+1), "owner": owner, "served_by": ngo})
+		b.t.sites[place.key] = at
+		b.invite(b.w.codes("staff "+place.key), access.Staff, owner, at)
+		if i == 0 {
+			b.invite(b.w.Invites.Manager, access.Manager, owner, at)
+		}
+		b.person("manager "+place.key, access.Manager, owner, "en", at)
+		for n := range staffPerSite {
+			locale := "en"
+			if n < place.spanish {
+				locale = "es"
+			}
+			b.person(fmt.Sprintf("staff %s %d", place.key, n), access.Staff, owner, locale, at)
+		}
+	}
+	b.crew(access.Worker, workers, ngo, b.w.Invites.Worker)
+	b.crew(access.Coordinator, coordinators, ngo, b.w.Invites.Coordinator)
+	b.crew(access.Admin, 1, ngo, b.w.Invites.Admin)
+	b.crew(access.LawEnforcement, officers, b.make("organizations", police, map[string]any{"kind": "law_enforcement"}), b.w.Invites.LawEnforcement)
+	b.crew(access.Provider, helpers, b.make("organizations", provider, map[string]any{"kind": "provider"}), b.w.Invites.Provider)
+}
+
+// crew makes the people of one role of an organization and the role's invite.
+func (b *builder) crew(role access.Role, n int, organization, code string) {
+	b.invite(code, role, organization)
+	for i := range n {
+		b.person(fmt.Sprintf("%s %d", role, i), role, organization, "en")
+	}
+}
+
+func (b *builder) make(collection, name string, values map[string]any) string {
+	if b.err != nil {
+		return ""
+	}
+	made, err := b.tx.FindOrMake(collection, name, values)
+	b.err = err
+	return made
+}
+
+func (b *builder) invite(code string, role access.Role, organization string, sites ...string) {
+	if b.err == nil {
+		b.err = b.tx.MakeInvite(b.hash(code), records.Invite{Role: role, Organization: organization, Sites: sites,
+			Uses: inviteUses, Expires: b.t.start.Add(inviteLife)})
+	}
+}
+
+// person makes a person with one device. Its key is thrown away: this device
+// writes the past and never comes back.
+func (b *builder) person(name string, role access.Role, organization, locale string, sites ...string) {
+	if b.err != nil {
+		return
+	}
+	p := &phone{id: id(b.s, "device "+name), ahead: ahead[name]}
+	b.t.phones[name] = p
+	known, err := b.tx.Device(p.id)
+	if err != nil || known != nil {
+		if b.err = err; err == nil {
+			p.person = known.Person.ID
+		}
+		return
+	}
+	var who access.Person
+	var key wire.Key
+	if key, b.err = newKey(); b.err != nil {
+		return
+	}
+	if who, b.err = b.tx.AddPerson(access.Person{Role: role, Organization: organization, Sites: sites, Locale: locale}); b.err != nil {
+		return
+	}
+	p.person = who.ID
+	b.err = b.tx.AddDevice(wire.EnrollDevice{ID: p.id, Name: "Demo phone", Platform: "demo", Key: key}, who.ID, "", "")
+}
+
+func newKey() (wire.Key, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return wire.Key{}, fmt.Errorf("make key of a demo phone: %w", err)
+	}
+	point, err := private.PublicKey.Bytes()
+	if err != nil {
+		return wire.Key{}, fmt.Errorf("make key of a demo phone: %w", err)
+	}
+	part := base64.RawURLEncoding.EncodeToString
+	return wire.Key{Kty: "EC", Crv: "P-256", X: part(point[1:33]), Y: part(point[33:])}, nil
+}
