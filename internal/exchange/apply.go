@@ -117,7 +117,9 @@ func (o *opRun) fields() error {
 		if len(text) > wire.MaxExtraBytes {
 			return refuse(wire.CodeTooLarge, "More than 4 KB that this server does not understand.")
 		}
-		o.w.Extra = o.extra
+		if err := json.Unmarshal([]byte(o.s.veil(o.c, string(text))), &o.w.Extra); err != nil {
+			return fmt.Errorf("read extra of %s: %w", o.op.ID, err)
+		}
 		o.verdict.Code = wire.CodeKeptExtra
 	}
 	o.values = values
@@ -134,13 +136,15 @@ func (o *opRun) references() error {
 		if o.tx.Exists(ref.Collection, ref.ID) {
 			continue
 		}
-		if err := o.missing(ref.Collection, ref.ID); err != nil {
-			var r *records.Refusal
-			if errors.As(err, &r) && r.Code == wire.CodeGone {
-				return refuse(wire.CodeDependsOnRefused, "%s was deleted.", ref.Field)
-			}
-			return err
+		err := o.missing(ref.Collection, ref.ID)
+		var r *records.Refusal
+		switch {
+		case errors.As(err, &r) && r.Code == wire.CodeGone:
+			return refuse(wire.CodeDependsOnRefused, "%s was deleted.", ref.Field)
+		case r != nil && r.Code == wire.CodeMissingDependency && !clientMade[ref.Collection]:
+			return refuse(wire.CodeInvalid, "%s names something that is not known.", ref.Field)
 		}
+		return err
 	}
 	return nil
 }
@@ -161,9 +165,6 @@ func (o *opRun) missing(collection, id string) error {
 	}
 	if refused {
 		return refuse(wire.CodeDependsOnRefused, "What this depends on was refused.")
-	}
-	if !clientMade[collection] {
-		return refuse(wire.CodeInvalid, "It names something in %s that is not known.", collection)
 	}
 	return refuse(wire.CodeMissingDependency, "What this depends on has not arrived yet.")
 }
@@ -205,11 +206,21 @@ func (o *opRun) again(clock *journal.RecordClock) error {
 	if err != nil {
 		return err
 	}
-	if len(past) == 0 || past[0].Op != wire.OpCreate || past[0].Actor != o.c.actor || !o.same(past[0].Fields) {
+	if len(past) == 0 || past[0].Op != wire.OpCreate || past[0].Actor != o.c.actor || !o.same(past[0].Fields) ||
+		!wire.EqualJSON(past[0].Extra["fields"], o.w.Extra["fields"]) {
 		return refuse(wire.CodeInvalid, "The id is taken by another record.")
 	}
 	o.verdict.Seq = max(o.verdict.Seq, clock.Version)
-	return nil
+	if len(o.w.Extra) == 0 || wire.EqualJSON(map[string]any(past[0].Extra), o.w.Extra) {
+		return nil
+	}
+	// What came around the same record is not lost (PUSH-9).
+	row := o.tx.Find(o.op.Collection, o.op.ID)
+	if row == nil {
+		return fmt.Errorf("find %s %s: the journal has it, the table has not", o.op.Collection, o.op.ID)
+	}
+	o.verdict.Seq, err = o.tx.Update(o.w, row, &merge.Outcome{})
+	return err
 }
 
 // same tells whether a create says what the record was created with; what the
@@ -242,6 +253,10 @@ func (o *opRun) standing() (*records.Row, *journal.RecordClock, error) {
 		return nil, nil, err
 	}
 	if clock == nil || clock.Gone {
+		if o.row.Create == nil && o.row.Update == nil {
+			// Whether it is there or not, no push ever touches it.
+			return nil, nil, refuse(wire.CodeNotAllowed, "Your role does not change this.")
+		}
 		return nil, nil, o.missing(o.op.Collection, o.op.ID)
 	}
 	row := o.tx.Find(o.op.Collection, o.op.ID)

@@ -173,7 +173,7 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
 	}
 	s.unseal(push)
-	j := &job{push: push, at: s.Now(), answer: make(chan error, 1)}
+	j := &job{push: push, at: s.Now(), answer: make(chan error, 1), verdicts: []wire.Verdict{}}
 	select {
 	case s.jobs <- j:
 	default:
@@ -224,29 +224,43 @@ func (s *Service) unseal(push *wire.Push) {
 	}
 }
 
+// write runs the jobs in the order in which they came, many at a time. Two of
+// one device never share a group: the second is looked at for a fork before
+// anything of it runs (PUSH-3), and so must see all of the first.
 func (s *Service) write() {
 	defer close(s.done)
+	var held *job
 	for {
-		select {
-		case <-s.stop:
-			return
-		case j := <-s.jobs:
-			group := []*job{j}
-			size := len(j.push.Mutations)
-		gather:
-			for size < maxGroup {
-				select {
-				case next := <-s.jobs:
-					group = append(group, next)
-					size += len(next.push.Mutations)
-				default:
+		first := held
+		held = nil
+		if first == nil {
+			select {
+			case <-s.stop:
+				return
+			case first = <-s.jobs:
+			}
+		}
+		group := []*job{first}
+		size := len(first.push.Mutations)
+		in := map[string]bool{first.push.Device: true}
+	gather:
+		for size < maxGroup {
+			select {
+			case next := <-s.jobs:
+				if in[next.push.Device] {
+					held = next
 					break gather
 				}
+				in[next.push.Device] = true
+				group = append(group, next)
+				size += len(next.push.Mutations)
+			default:
+				break gather
 			}
-			s.run(group)
-			for _, j := range group {
-				j.answer <- j.err
-			}
+		}
+		s.run(group)
+		for _, j := range group {
+			j.answer <- j.err
 		}
 	}
 }

@@ -99,7 +99,8 @@ func (s *Service) shared(group []*job) bool {
 }
 
 // alone runs one mutation in a transaction of its own. A refusal half way
-// takes back what its first ops wrote.
+// takes back what its first ops wrote. What fails for a reason that nobody
+// foresaw is deferred: it must not stop the others.
 func (s *Service) alone(j *job) {
 	m := &j.push.Mutations[j.next]
 	var verdict *wire.Verdict
@@ -115,7 +116,7 @@ func (s *Service) alone(j *job) {
 	if err != nil && !errors.As(err, &refused) {
 		s.Log().Error("push of one mutation rolled back", "error", err)
 		if isStorage(err) {
-			j.err = fault.New(fault.Busy, "The server can't write just now.").Because(err)
+			j.busy(err)
 			return
 		}
 		refused = &records.Refusal{Code: wire.CodeInvalid, Message: "The server could not apply this."}
@@ -129,15 +130,36 @@ func (s *Service) alone(j *job) {
 			verdict = v
 			return err
 		})
-		if err != nil {
-			j.err = fault.New(fault.Busy, "The server can't write just now.").Because(err)
+		if err != nil && isStorage(err) {
+			j.busy(err)
 			return
+		}
+		if err != nil {
+			s.Log().Error("push of one mutation deferred", "error", err)
+			verdict = later(m.N)
 		}
 	}
 	if j.err == nil {
 		j.verdicts = append(j.verdicts, *verdict)
 		j.next++
 	}
+}
+
+// busy ends a push that the disk does not take. What has its verdict keeps it
+// and the rest is asked for again; 503 only where nothing was committed, so
+// that it never hides a part (PUSH-13).
+func (j *job) busy(cause error) {
+	if len(j.verdicts) == 0 {
+		j.err = fault.New(fault.Busy, "The server can't write just now.").Because(cause)
+		return
+	}
+	for ; j.next < len(j.push.Mutations); j.next++ {
+		j.verdicts = append(j.verdicts, *later(j.push.Mutations[j.next].N))
+	}
+}
+
+func later(n int64) *wire.Verdict {
+	return &wire.Verdict{N: n, Verdict: wire.Deferred, Code: wire.CodeBusy, Message: "The server can't write just now."}
 }
 
 // transact keeps a panic in the code of one mutation from taking the writer
@@ -238,23 +260,14 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 	if err != nil {
 		return nil, err
 	}
-	if r != nil && r.Verdict.N != 0 {
-		return &r.Verdict, nil
+	if r != nil && r.refusal == nil {
+		return &r.Verdict, s.again(tx, c, m, r)
 	}
-	first, err := tx.FirstDeferred(c.pseudonym, m.N)
+	t, err := s.timing(tx, c, m)
 	if err != nil {
 		return nil, err
 	}
-	if first == 0 || first > c.at {
-		first = c.at
-	}
-	offset := c.offset
-	if m.Offset != nil {
-		offset = *m.Offset
-	}
-	receipt := journal.Receipt{Device: c.pseudonym, N: m.N, Content: content, Stamp: stored, At: c.at}
-	corrected := hlc.Correct(m.Stamp.Time, offset, first)
-	receipt.Corrected = corrected.Ms
+	receipt := journal.Receipt{Device: c.pseudonym, N: m.N, Content: content, Stamp: stored, Corrected: t.corrected.Ms, At: c.at}
 	switch {
 	case refused == nil && r != nil:
 		refused = r.refusal // the stamp is not to be had
@@ -264,33 +277,64 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 	if refused == nil {
 		stamp := m.Stamp.WithDevice(c.lineage[m.Stamp.Device])
 		writer := records.Writer{Person: &c.device.Person, Actor: c.actor, Device: c.pseudonym, Stored: stamp,
-			Corrected: corrected, ClockOff: clockOff(offset), At: c.at}
+			Corrected: t.corrected, ClockOff: clockOff(t.offset), At: c.at}
 		verdict, err := s.apply(tx, c, m, writer)
 		if err != nil {
 			return nil, err
 		}
 		verdict.N = m.N
 		receipt.Verdict = *verdict
-		return verdict, s.settle(tx, first != c.at, receipt)
+		return verdict, settle(tx, t.waited, receipt)
 	}
 	if refused.Code == wire.CodeMissingDependency {
-		if c.at-first < 30*24*time.Hour.Milliseconds() {
-			err := tx.Defer(c.pseudonym, m.N, stored, first)
+		if c.at-t.first < 30*24*time.Hour.Milliseconds() {
+			waits := hlc.Stamp{Time: t.corrected, Device: c.lineage[m.Stamp.Device]}
+			err := tx.Defer(c.pseudonym, m.N, waits.String(), t.first)
 			return &wire.Verdict{N: m.N, Verdict: wire.Deferred, Code: refused.Code, Message: refused.Message}, err
 		}
 		refused = &records.Refusal{Code: wire.CodeDependsOnRefused, Message: "What this depends on did not come within 30 days."}
 	}
-	verdict := &wire.Verdict{N: m.N, Verdict: wire.Refused, Code: refused.Code, Message: refused.Message}
-	if refused.Code != wire.CodeTaken {
-		if verdict.Quarantine, err = s.quarantine(tx, c, m, refused); err != nil {
-			return nil, err
-		}
+	receipt.Verdict = wire.Verdict{N: m.N, Verdict: wire.Refused, Code: refused.Code, Message: refused.Message}
+	if receipt.Verdict.Quarantine, err = s.keep(tx, c, m, refused); err != nil {
+		return nil, err
 	}
-	receipt.Verdict = *verdict
-	return verdict, s.settle(tx, first != c.at, receipt)
+	return &receipt.Verdict, settle(tx, t.waited, receipt)
 }
 
-func (s *Service) settle(tx *records.Tx, waited bool, receipt journal.Receipt) error {
+// timing is when a mutation was made and came.
+type timing struct {
+	first     int64    // ms, of its first receipt
+	corrected hlc.Time // fixed at first receipt
+	offset    int64    // of the device's clock, ms
+	waited    bool     // it was deferred before
+}
+
+// timing corrects a stamp (PUSH-12). What was deferred keeps the time that was
+// fixed when it first came: the device's clock may have been put right since.
+func (s *Service) timing(tx *records.Tx, c *pushing, m *wire.Received) (timing, error) {
+	waits, first, err := tx.FirstDeferred(c.pseudonym, m.N)
+	if err != nil {
+		return timing{}, err
+	}
+	t := timing{first: c.at, offset: c.offset, waited: first != 0}
+	if m.Offset != nil {
+		t.offset = *m.Offset
+	}
+	if t.waited && first < t.first {
+		t.first = first
+	}
+	t.corrected = hlc.Correct(m.Stamp.Time, t.offset, t.first)
+	stamp, err := hlc.Parse(waits)
+	if t.waited && err == nil && m.HasTime && stamp.Counter == m.Stamp.Counter {
+		t.corrected = stamp.Time
+		if m.Offset == nil {
+			t.offset = stamp.Ms - m.Stamp.Ms
+		}
+	}
+	return t, nil
+}
+
+func settle(tx *records.Tx, waited bool, receipt journal.Receipt) error {
 	if waited {
 		if err := tx.Undefer(receipt.Device, receipt.N); err != nil {
 			return err
@@ -338,6 +382,17 @@ func (s *Service) before(tx *records.Tx, c *pushing, m *wire.Received, content [
 	return "", &earlier{refusal: &records.Refusal{Code: wire.CodeInvalid, Message: "The stamp was used for something else."}}, nil
 }
 
+// again notes that a mutation came under another n: that number is taken now,
+// and something else under it a fork (PUSH-3).
+func (s *Service) again(tx *records.Tx, c *pushing, m *wire.Received, r *earlier) error {
+	if r.Device == c.pseudonym && r.N == m.N {
+		return nil
+	}
+	receipt := r.Receipt
+	receipt.Device, receipt.N, receipt.Stamp, receipt.At = c.pseudonym, m.N, "", c.at
+	return settle(tx, true, receipt)
+}
+
 // clockOff says how far the clock was off (PUSH-12).
 func clockOff(offset int64) string {
 	if offset < 0 {
@@ -354,46 +409,4 @@ func clockOff(offset int64) string {
 		return "hours"
 	}
 	return "days"
-}
-
-// quarantine keeps a refused mutation whole, with pseudonyms where device ids
-// stood (PUSH-6), and remembers what it would have created.
-func (s *Service) quarantine(tx *records.Tx, c *pushing, m *wire.Received, r *records.Refusal) (string, error) {
-	text, err := wire.Canonical(m.Whole)
-	if err != nil {
-		return "", err
-	}
-	whole := string(text)
-	for id, p := range c.lineage {
-		whole = strings.ReplaceAll(whole, id, p)
-	}
-	if m.HasTime && c.lineage[m.Stamp.Device] == "" {
-		whole = strings.ReplaceAll(whole, m.Stamp.Device, s.Key.Device(m.Stamp.Device))
-	}
-	values := map[string]any{"code": r.Code, "message": r.Message, "state": "held", "mutation": rawJSON(whole)}
-	site := ""
-	for i, op := range m.Ops {
-		if i == 0 {
-			values["collection"], values["record"] = clip(op.Collection, 200), op.ID
-			site, _ = op.Fields["site"].(string)
-		}
-		if op.Op.Op == wire.OpCreate {
-			if err := tx.MarkRefused(clip(op.Collection, 200), op.ID); err != nil {
-				return "", err
-			}
-		}
-	}
-	values["organization"] = tx.OrganizationFor(c.device.Person, site)
-	if c.device.Person.Role != access.Staff {
-		values["author"] = c.device.Person.ID
-	}
-	id, _, err := tx.SystemSave(c.at, "quarantine", values)
-	return id, err
-}
-
-func clip(s string, n int) string {
-	if len(s) > n {
-		return strings.ToValidUTF8(s[:n], "")
-	}
-	return s
 }

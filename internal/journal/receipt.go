@@ -128,22 +128,22 @@ func (r *Reader) Receipts(device string, ns []int64) (map[int64]*Receipt, error)
 	return out, nil
 }
 
-// FirstDeferred gives the time of first receipt of a mutation that waits, 0
-// when it does not.
-func (r *Reader) FirstDeferred(device string, n int64) (int64, error) {
-	var at int64
-	err := r.query(`SELECT first_at FROM journal_deferred WHERE device={:dev} AND n={:n}`,
-		dbx.Params{"dev": device, "n": n}).Row(&at)
+// FirstDeferred gives stamp and time of first receipt of a mutation that
+// waits, "" and 0 when it does not.
+func (r *Reader) FirstDeferred(device string, n int64) (stamp string, at int64, err error) {
+	err = r.query(`SELECT stamp, first_at FROM journal_deferred WHERE device={:dev} AND n={:n}`,
+		dbx.Params{"dev": device, "n": n}).Row(&stamp, &at)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
+		return "", 0, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("journal deferred: %w", err)
+		return "", 0, fmt.Errorf("journal deferred: %w", err)
 	}
-	return at, nil
+	return stamp, at, nil
 }
 
-// Defer remembers that a mutation waits since at.
+// Defer remembers that a mutation waits since at. The stamp has the corrected
+// milliseconds, which are fixed at first receipt (PUSH-12).
 func (t *Tx) Defer(device string, n int64, stamp string, at int64) error {
 	_, err := t.query(`INSERT INTO journal_deferred (device,n,stamp,first_at) VALUES ({:dev},{:n},{:stamp},{:at})
 		ON CONFLICT (device,n) DO NOTHING`, dbx.Params{"dev": device, "n": n, "stamp": stamp, "at": at}).Execute()

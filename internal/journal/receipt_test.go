@@ -146,7 +146,7 @@ func TestDeferred(t *testing.T) {
 	r := NewReader(db)
 	first := func(device string, n int64) int64 {
 		t.Helper()
-		at, err := r.FirstDeferred(device, n)
+		_, at, err := r.FirstDeferred(device, n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,6 +161,11 @@ func TestDeferred(t *testing.T) {
 		}
 		if at := first(rosa, 3); at != 5000 {
 			t.Errorf("waits since %d, want 5000", at)
+		}
+	})
+	t.Run("[PUSH-12] a mutation that waits keeps the stamp of its first receipt", func(t *testing.T) {
+		if kept, _, err := r.FirstDeferred(rosa, 3); err != nil || kept != stamp(900, rosa) {
+			t.Errorf("kept %q, %v", kept, err)
 		}
 	})
 	t.Run("[PUSH-7] each device and n waits for itself", func(t *testing.T) {
