@@ -145,18 +145,22 @@ func (s *Store) changes(w *Writer, e *journal.Entry, before, now access.Values) 
 	if err != nil {
 		return err
 	}
-	e.Clocks = map[string]merge.Clock{}
+	policies := access.Table[e.Collection].Fields
+	standing := map[string]merge.Field{}
 	for f, v := range now {
 		if f == "id" || wire.EqualJSON(v, before[f]) {
 			continue
 		}
-		var standing merge.Clock
+		field := merge.Field{Policy: policies[f], Value: before[f]}
 		if clock != nil {
-			standing = clock.Of(f)
+			field.Clock = clock.Of(f)
 		}
-		eff := hlc.Max(w.Corrected, standing.Eff.Tick())
-		e.Fields[f], e.Eff[f] = v, eff
-		e.Clocks[f] = merge.Clock{Eff: eff, Stored: e.Stamp}
+		e.Fields[f], standing[f] = v, field
+	}
+	stored := w.Stored.WithDevice(e.Device)
+	e.Clocks = merge.Overwrite(stored, w.Corrected, e.Fields, standing)
+	for f, c := range e.Clocks {
+		e.Eff[f] = c.Eff
 	}
 	return nil
 }
