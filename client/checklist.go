@@ -30,7 +30,7 @@ func (d *Device) Checklists() ([]Checklist, error) {
 	if err != nil {
 		return nil, err
 	}
-	status, err := d.Status()
+	st, err := d.peek()
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (d *Device) Checklists() ([]Checklist, error) {
 		all = append(all, c)
 	}
 	foreign := func(c Checklist) int {
-		if c.Locale == status.Person.Locale {
+		if c.Locale == st.person.Locale {
 			return 0
 		}
 		return 1

@@ -102,6 +102,13 @@ func (d *Device) newIdentity() (id string, key []byte, err error) {
 	return id, key, err
 }
 
+// peek reads the device row.
+func (d *Device) peek() (*state, error) {
+	var st *state
+	err := d.store.read(context.Background(), "read device", func(_ *sql.Tx, s *state) error { st = s; return nil })
+	return st, err
+}
+
 // NewID makes a record id.
 func (d *Device) NewID() (string, error) {
 	d.random.Lock()

@@ -80,8 +80,8 @@ func (d *Device) Enroll(ctx context.Context, address, invite, name string) (Pers
 	if invite == "" {
 		return Person{}, badInput("no_invite", "There is no invite.", "Ask your coordinator for an invite.")
 	}
-	var st *state
-	if err := d.store.read(ctx, "enroll", func(_ *sql.Tx, s *state) error { st = s; return nil }); err != nil {
+	st, err := d.peek()
+	if err != nil {
 		return Person{}, err
 	}
 	if st.token != "" && st.url != base {

@@ -247,7 +247,7 @@ func TestFork(t *testing.T) {
 		if _, err := second.Sync(t.Context()); err == nil {
 			t.Fatal("no error")
 		}
-		st, _ := second.enrolledState(t)
+		st, _ := second.peek()
 		chosen := st.forkID
 		f.with(func() { f.after = nil })
 		mustSync(t, second)

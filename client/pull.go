@@ -91,7 +91,7 @@ func (d *Device) Pull(ctx context.Context, wait time.Duration) (PullReport, erro
 
 // pull pulls page by page; within bounds each request, without the wait.
 func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report PullReport, err error) {
-	st, err := d.enrolled(ctx)
+	st, err := d.enrolled()
 	if err != nil {
 		return report, err
 	}

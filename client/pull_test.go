@@ -210,7 +210,7 @@ func TestPull(t *testing.T) {
 		if _, err := d.Pull(t.Context(), 0); !errors.Is(err, ErrDisk) {
 			t.Fatalf("got %v, want ErrDisk", err)
 		}
-		st, _ := d.enrolledState(t)
+		st, _ := d.peek()
 		all, _ := d.Confirmed("sites")
 		if len(all) == 0 || len(all)%4 != 0 || fmt.Sprintf("epoch1:%d", len(all)) != *st.cursor {
 			t.Errorf("%d records with cursor %s", len(all), *st.cursor)

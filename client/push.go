@@ -91,7 +91,7 @@ func (d *Device) Push(ctx context.Context) (PushReport, error) {
 }
 
 func (p *pusher) run(ctx context.Context) error {
-	st, err := p.d.enrolled(ctx)
+	st, err := p.d.enrolled()
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func pushBody(st *state, now time.Time, batch []item) ([]byte, error) {
 func (d *Device) authorized(ctx context.Context, r request, push bool, out any,
 	body func(*state, time.Time) ([]byte, error)) (t timing, forked bool, err error) {
 	for renewed := false; ; renewed = true {
-		st, err := d.enrolled(ctx)
+		st, err := d.enrolled()
 		if err != nil {
 			return t, false, err
 		}
@@ -269,9 +269,8 @@ func (d *Device) authorized(ctx context.Context, r request, push bool, out any,
 }
 
 // enrolled reads the state; ErrNotEnrolled when there is no token.
-func (d *Device) enrolled(ctx context.Context) (*state, error) {
-	var st *state
-	err := d.store.read(ctx, "read device", func(_ *sql.Tx, s *state) error { st = s; return nil })
+func (d *Device) enrolled() (*state, error) {
+	st, err := d.peek()
 	if err == nil && st.token == "" {
 		err = notEnrolled("This device is not enrolled.")
 	}

@@ -285,11 +285,11 @@ func (d *Device) checkSite(v any) error {
 	if !hlc.ValidID(id) {
 		return unknown
 	}
-	status, err := d.Status()
+	st, err := d.peek()
 	if err != nil {
 		return err
 	}
-	if !status.Pulled || slices.Contains(status.Person.Sites, id) {
+	if st.viewEpoch == nil || slices.Contains(st.person.Sites, id) {
 		return nil
 	}
 	if _, known, err := d.Record("sites", id); err != nil || known {

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -349,18 +348,8 @@ func TestIdentity(t *testing.T) {
 		a, _ := open(t, Options{Rand: random()})
 		b, _ := open(t, Options{Rand: random()})
 		want(t, "device", status(t, a).Device, status(t, b).Device)
-		sa, _ := a.enrolledState(t)
-		sb, _ := b.enrolledState(t)
+		sa, _ := a.peek()
+		sb, _ := b.peek()
 		want(t, "key", string(sa.key), string(sb.key))
 	})
-}
-
-// enrolledState reads the device row, enrolled or not.
-func (d *Device) enrolledState(t *testing.T) (*state, error) {
-	var st *state
-	err := d.store.read(context.Background(), "test", func(_ *sql.Tx, s *state) error { st = s; return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st, err
 }

@@ -76,41 +76,41 @@ func (d *Device) Status() (Status, error) {
 	return s, err
 }
 
+// count reads the counts by index, not row by row: the screen asks often.
 func (s *Status) count(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, `SELECT state,
-		EXISTS (SELECT 1 FROM touched t JOIN seen s ON s.id = t.id WHERE t.pos = outbox.pos AND t.kind = 'create') AS opened,
-		count(*), min(made) FROM outbox GROUP BY state, opened`)
+	rows, err := tx.QueryContext(ctx, "SELECT state, count(*) FROM outbox GROUP BY state")
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var phase Phase
-		var seen bool
 		var n int
-		var oldest int64
-		if err := rows.Scan(&phase, &seen, &n, &oldest); err != nil {
+		if err := rows.Scan(&phase, &n); err != nil {
 			return err
 		}
 		s.Saved += n
-		switch phase.state(seen) {
-		case IsWaiting:
-			s.Waiting += n
-			if at := time.UnixMilli(oldest).UTC(); s.OldestWaiting.IsZero() || at.Before(s.OldestWaiting) {
-				s.OldestWaiting = at
-			}
-		case Received:
+		switch phase {
+		case Waiting:
+			s.Waiting = n
+		case Acknowledged, Settled:
 			s.Received += n
-		case Seen:
-			s.Seen += n
-		case NeedsAttention:
-			s.NeedsAttention += n
-		default:
-			s.Corrected += n
+		case Parked:
+			s.NeedsAttention = n
+		case Corrected:
+			s.Corrected = n
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	return tx.QueryRowContext(ctx, "SELECT count(*) FROM records").Scan(&s.Records)
+	var oldest sql.NullInt64
+	err = tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM records), (SELECT min(made) FROM outbox WHERE state = 'waiting'),
+		(SELECT count(*) FROM outbox WHERE state IN ('acknowledged', 'settled') AND pos IN (SELECT t.pos FROM seen JOIN touched t ON t.id = seen.id
+			WHERE t.collection IN ('observations', 'submissions') AND t.kind = 'create'))`).Scan(&s.Records, &oldest, &s.Seen)
+	if oldest.Valid {
+		s.OldestWaiting = time.UnixMilli(oldest.Int64).UTC()
+	}
+	s.Received -= s.Seen
+	return err
 }

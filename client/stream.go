@@ -33,7 +33,7 @@ type stream struct {
 // openStream connects and subscribes. It fails with ctx.Err(), or errNoStream
 // with the cause.
 func (d *Device) openStream(ctx context.Context) (*stream, error) {
-	st, err := d.enrolled(ctx)
+	st, err := d.enrolled()
 	if err != nil {
 		return nil, err
 	}
