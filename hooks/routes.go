@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/pocketbase/pocketbase/tools/router"
@@ -16,10 +17,13 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostReadOnlySQL", Priority: -890, Func: httpapi.ReadOnlySQL})
 
 	sync := r.Group("/api/sync")
+	// The protocol's own limits hold here, and answer in its own words.
+	sync.Bind(apis.BodyLimit(0))
 	sync.GET("/hello", httpapi.Handle(s.API.Hello))
 	sync.POST("/enroll", httpapi.Handle(s.API.Enroll))
 	sync.POST("/challenge", httpapi.Handle(s.API.Challenge))
 	sync.POST("/renew", httpapi.Handle(s.API.Renew))
 	sync.POST("/push", httpapi.Handle(s.API.Push))
 	sync.POST("/pull", httpapi.Handle(s.API.Pull))
+	sync.Any("/{path...}", s.API.NotFound)
 }

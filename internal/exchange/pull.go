@@ -26,15 +26,9 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 	if req.Device != device {
 		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
 	}
-	d, err := s.Store.FindDevice(device)
+	d, err := s.admitted(device)
 	if err != nil {
 		return nil, err
-	}
-	switch {
-	case d == nil:
-		return nil, fault.New(fault.Unauthenticated, "The device is not known here.")
-	case d.Revoked:
-		return nil, fault.New(fault.DeviceRevoked, "The device was signed out.")
 	}
 	wait := time.Duration(req.Wait) * time.Second
 	if !access.SyncsReports(d.Person.Role) {
@@ -55,9 +49,9 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 		}
 		select {
 		case <-watcher.C:
-			// Roles may have changed with what woke us.
-			if d, err = s.Store.FindDevice(device); err != nil || d == nil {
-				return answer, err
+			// What woke us may have changed the role, or signed the device out.
+			if d, err = s.admitted(device); err != nil {
+				return nil, err
 			}
 		case <-deadline.C:
 			return answer, nil
@@ -67,6 +61,21 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 			return answer, nil
 		}
 	}
+}
+
+// admitted finds a device that may pull, with its person as they are now:
+// unauthenticated, device_revoked.
+func (s *Service) admitted(device string) (*records.Device, error) {
+	d, err := s.Store.FindDevice(device)
+	switch {
+	case err != nil:
+		return nil, err
+	case d == nil:
+		return nil, fault.New(fault.Unauthenticated, "The device is not known here.")
+	case d.Revoked:
+		return nil, fault.New(fault.DeviceRevoked, "The device was signed out.")
+	}
+	return d, nil
 }
 
 // start decides where a page begins: at the cursor, or anew.
@@ -227,12 +236,13 @@ func (s *Service) changes(r *journal.Reader, d *records.Device, scopes []string,
 	out := make([]wire.Change, 0, len(found))
 	for _, c := range found {
 		version, body := views[c.Collection].versions[c.Record], views[c.Collection].bodies[c.Record]
-		if version > head || version == 0 {
-			continue // it changed meanwhile; its newer row comes next
+		if version == 0 {
+			continue
 		}
 		if version != c.Seq {
-			// It changed since for another scope. If that is one of ours, the
-			// record comes there; else it has left this person's view.
+			// It changed since, perhaps this moment. If that matters to a scope
+			// of ours, the record comes there; else it has left this person's
+			// view, and this row is the last word on it.
 			newest, err := r.NewestIn(mine, c.Collection, c.Record)
 			if err != nil {
 				return nil, err

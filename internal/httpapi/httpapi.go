@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,17 +29,34 @@ type API struct {
 	Exchange *exchange.Service
 	Devices  *devices.Service
 	Store    *records.Store
+	Singles  Singles
 }
 
 // Handle makes a handler of a function that gives an answer or an error.
 func Handle[T any](fn func(e *core.RequestEvent) (T, error)) func(e *core.RequestEvent) error {
 	return func(e *core.RequestEvent) error {
-		answer, err := fn(e)
+		answer, err := guarded(e, fn)
 		if err != nil {
 			return Fail(e, err)
 		}
 		return send(e, http.StatusOK, answer)
 	}
+}
+
+// guarded turns a panic into an error: whatever breaks, a device gets an
+// answer that it can act on.
+func guarded[T any](e *core.RequestEvent, fn func(e *core.RequestEvent) (T, error)) (answer T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return fn(e)
+}
+
+// NotFound answers for every path of the protocol that is none.
+func (a *API) NotFound(e *core.RequestEvent) error {
+	return Fail(e, fault.New(fault.NotFound, "There is nothing at this address."))
 }
 
 // Fail writes an error as the protocol's error body.

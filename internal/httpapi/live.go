@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -14,28 +15,85 @@ import (
 // Topic is the realtime topic of pokes.
 const Topic = "sync"
 
-const pokingKey = "@fieldpost.poking"
+// What a realtime client carries of ours.
+const (
+	pokingKey = "@fieldpost.poking" // a poke waits to be read
+	deviceKey = "@fieldpost.device" // the device whose token it has
+)
 
 // Subscribe decides what a realtime client may subscribe to: the sync topic,
 // and single records; never whole collections, whose broadcast runs a query
 // per subscriber inside the writer's request (LIVE-2).
-func (a *API) Subscribe(e *core.RealtimeSubscribeRequestEvent, single *atomic.Bool) error {
+func (a *API) Subscribe(e *core.RealtimeSubscribeRequestEvent) error {
+	single := false
 	for _, s := range e.Subscriptions {
-		if s == Topic {
-			switch {
-			case e.Auth == nil:
-				return Fail(e.RequestEvent, a.notSignedIn(e.RequestEvent))
-			case !e.Auth.IsSuperuser() && !access.SyncsReports(access.Role(e.Auth.GetString("role"))):
+		switch {
+		case e.Auth == nil:
+			return Fail(e.RequestEvent, a.notSignedIn(e.RequestEvent))
+		case s == Topic:
+			if !e.Auth.IsSuperuser() && !access.SyncsReports(access.Role(e.Auth.GetString("role"))) {
 				return Fail(e.RequestEvent, fault.New(fault.NotAllowed, "Managers have no live reports."))
 			}
+		case !wholeRecord(s):
+			return Fail(e.RequestEvent, fault.New(fault.NotAllowed, "Subscribe to `sync` and pull; whole collections are not broadcast."))
+		default:
+			single = true
+		}
+	}
+	device, _ := records.ReadClaims(e.Request.Header.Get("Authorization"), a.Exchange.Now())
+	e.Client.Set(deviceKey, device)
+	a.Singles.set(e.Client, single)
+	return e.Next()
+}
+
+// Singles are the realtime clients that watch single records. PocketBase's
+// broadcast looks at every client it is shown inside every write; these are
+// all that it needs to see (LIVE-2). The zero value is ready.
+type Singles struct {
+	mu      sync.Mutex
+	clients map[string]subscriptions.Client
+}
+
+var nobody = subscriptions.NewBroker()
+
+func (s *Singles) set(c subscriptions.Client, watches bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !watches {
+		delete(s.clients, c.Id())
+		return
+	}
+	if s.clients == nil {
+		s.clients = map[string]subscriptions.Client{}
+	}
+	s.clients[c.Id()] = c
+}
+
+// Broker holds the clients that watch single records now, and no others.
+func (s *Singles) Broker() *subscriptions.Broker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.clients) == 0 {
+		return nobody
+	}
+	b := subscriptions.NewBroker()
+	for id, c := range s.clients {
+		if c.IsDiscarded() {
+			delete(s.clients, id)
 			continue
 		}
-		if !wholeRecord(s) {
-			return Fail(e.RequestEvent, fault.New(fault.NotAllowed, "Subscribe to `sync` and pull; whole collections are not broadcast."))
-		}
-		single.Store(true)
+		b.Register(c)
 	}
-	return e.Next()
+	return b
+}
+
+// Disconnect ends the open streams of a device that was signed out (ENROL-3).
+func Disconnect(app core.App, device string) {
+	for id, c := range app.SubscriptionsBroker().Clients() {
+		if of, _ := c.Get(deviceKey).(string); of == device {
+			app.SubscriptionsBroker().Unregister(id)
+		}
+	}
 }
 
 // wholeRecord tells whether a subscription is to one record: collection/id.

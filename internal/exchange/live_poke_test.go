@@ -1,0 +1,104 @@
+package exchange_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	rig "github.com/fieldpost/fieldpost/internal/testrig"
+)
+
+// change saves values on a record as the system, as the dashboard would.
+func change(t testing.TB, r *rig.Rig, collection, id string, values map[string]any) {
+	t.Helper()
+	record, err := r.App.FindRecordById(collection, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range values {
+		record.Set(k, v)
+	}
+	if err := r.App.Save(record); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPokes(t *testing.T) {
+	r := rig.New(t)
+	ngo, other := r.Organization("Outreach"), r.Organization("Other")
+	worker, keisha := r.Enroll(access.Worker, ngo), r.Enroll(access.Coordinator, ngo)
+	stranger := r.Enroll(access.Coordinator, other)
+	// later turns the clock past the time between two pokes.
+	later := func() { r.Clock.Add(time.Second) }
+
+	t.Run("[LIVE-1] a poke follows the commit and carries nothing", func(t *testing.T) {
+		s := watch(t, r, keisha.Token)
+		id, v := worker.Create("observations", r.Observation(""))
+		applied(t, v)
+		s.poked()
+		if keisha.Fresh()["observations"][id] == nil {
+			t.Fatal("the poke came before the record can be pulled")
+		}
+		s.quiet()
+	})
+	t.Run("[LIVE-1] a person is poked at most once in 250 ms, and what was held back comes then", func(t *testing.T) {
+		later()
+		s, second := watch(t, r, keisha.Token), watch(t, r, keisha.Token)
+		for range 5 {
+			worker.Create("observations", r.Observation(""))
+		}
+		s.poked()
+		second.poked() // each screen of a person, in the one round
+		s.quiet()
+		r.Clock.Add(249 * time.Millisecond)
+		s.quiet()
+		r.Clock.Add(time.Millisecond)
+		s.poked()
+		s.quiet()
+	})
+	t.Run("[LIVE-1] only those are poked who may see something of it", func(t *testing.T) {
+		later()
+		own, theirs := watch(t, r, worker.Token), watch(t, r, stranger.Token)
+		worker.Create("observations", r.Observation(""))
+		own.poked()
+		theirs.quiet()
+	})
+	t.Run("[LIVE-1] whom to poke is decided from roles and organizations as they are then", func(t *testing.T) {
+		later()
+		s := watch(t, r, stranger.Token)
+		change(t, r, "users", stranger.User.ID, map[string]any{"organization": ngo})
+		s.poked() // their own record
+		later()
+		worker.Create("observations", r.Observation(""))
+		s.poked()
+		later()
+		change(t, r, "users", stranger.User.ID, map[string]any{"role": "provider"})
+		s.poked()
+		later()
+		worker.Create("observations", r.Observation(""))
+		s.quiet()
+		change(t, r, "users", stranger.User.ID, map[string]any{"role": "coordinator", "organization": other})
+	})
+	t.Run("[LIVE-1] a write over REST or by the server itself pokes as a push does", func(t *testing.T) {
+		later()
+		s := watch(t, r, keisha.Token)
+		r.Make("sites", map[string]any{"name": "Stop", "venue": "truck_stop", "served_by": ngo})
+		s.poked()
+		later()
+		rig.Want(t, r.Post(worker.Token, "/api/collections/observations/records", r.Observation(""), nil), 200)
+		s.poked()
+	})
+	t.Run("[LIVE-1] a missed poke costs delay and no data", func(t *testing.T) {
+		later()
+		keisha.Pull()
+		id, v := worker.Create("observations", r.Observation("")) // nobody listens
+		applied(t, v)
+		watch(t, r, keisha.Token).quiet()
+		for _, c := range keisha.Pull() {
+			if c.ID == id {
+				return
+			}
+		}
+		t.Fatal("the pull does not bring it")
+	})
+}
