@@ -73,7 +73,10 @@ func sayDemoError(err error, asJSON bool, out io.Writer) error {
 		exit = fail(ExitUnexpected, err.Error(), "")
 	}
 	code := demoCodes[exit.Code]
-	if code == "" {
+	switch {
+	case errors.Is(err, demo.ErrNotDemo):
+		code = "not_a_demo"
+	case code == "":
 		code = "unexpected"
 	}
 	line := map[string]string{"code": code, "message": exit.Message, "hint": exit.Hint}
@@ -131,7 +134,8 @@ func (r *demoRun) start(ctx context.Context, dir string) (*Running, *demo.World,
 	prepare := func(s *wiring.Services) (err error) {
 		world, err = demo.Prepare(ctx, s, clock)
 		if errors.Is(err, demo.ErrNotDemo) {
-			return fail(ExitUsage, "the folder "+dir+" holds an installation that is not a demo", "Give another folder, or an empty one: --dir FOLDER")
+			exit := fail(ExitUsage, "the folder "+dir+" holds an installation that is not a demo", "Give another folder, or an empty one: --dir FOLDER")
+			return errors.Join(exit, err)
 		}
 		if err == nil {
 			err = UpsertSuperuser(s.Store.App, world.Superuser.Email, world.Superuser.Password)

@@ -106,6 +106,7 @@ type World struct {
 	Invites   Invites
 	Superuser Superuser
 	codes     func(purpose string) string
+	hurry     time.Duration // the phones' rests are divided by it; 1 is for people who watch
 }
 
 // Prepare fills an installation with the task force, or finds that it is
@@ -138,6 +139,7 @@ func newWorld(s *wiring.Services) *World {
 	code := func(purpose string) string { return s.Devices.DerivedCode("demo " + purpose) }
 	return &World{
 		codes: code,
+		hurry: 1,
 		Invites: Invites{
 			Worker: code("worker"), Staff: code("staff " + sites[0].key), Manager: code("manager"), Coordinator: code("coordinator"),
 			LawEnforcement: code("law_enforcement"), Provider: code("provider"), Admin: code("admin"),

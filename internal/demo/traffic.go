@@ -46,7 +46,7 @@ func (w *World) Traffic(ctx context.Context, folder, address string, say Say) {
 			}
 		}
 	}
-	t := &traffic{folder: folder, address: address, line: tell(say.Line), trouble: tell(say.Trouble), rest: rest}
+	t := &traffic{folder: folder, address: address, line: tell(say.Line), trouble: tell(say.Trouble), hurry: w.hurry}
 	var all sync.WaitGroup
 	for _, p := range []simulated{
 		{name: "Phone A, night outreach", file: "a", invite: w.Invites.Worker, venue: truckStop},
@@ -65,15 +65,15 @@ func (w *World) Traffic(ctx context.Context, folder, address string, say Say) {
 type traffic struct {
 	folder, address string
 	line, trouble   func(who, format string, args ...any)
-	rest            func(ctx context.Context, least, most time.Duration) bool
+	hurry           time.Duration // rests are divided by it
 }
 
 // rest waits for some time between two; false when ctx ends before.
-func rest(ctx context.Context, least, most time.Duration) bool {
-	t := time.NewTimer(least + rand.N(most-least))
-	defer t.Stop()
+func (t *traffic) rest(ctx context.Context, least, most time.Duration) bool {
+	timer := time.NewTimer((least + rand.N(most-least)) / t.hurry)
+	defer timer.Stop()
 	select {
-	case <-t.C:
+	case <-timer.C:
 		return true
 	case <-ctx.Done():
 		return false
