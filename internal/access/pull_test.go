@@ -11,6 +11,7 @@ import (
 
 	"github.com/fieldpost/fieldpost/internal/access"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
+	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
 // TestSight holds three answers to "who sees what" together: the access table
@@ -134,6 +135,9 @@ func TestWalk(t *testing.T) {
 			}
 			for step := range steps {
 				act := w.change(random)
+				if why := w.adrift(); why != "" {
+					t.Fatalf("step %d (%s): %s", step, act, why)
+				}
 				// Not all look each time: some find several changes at once.
 				for _, k := range walkers {
 					if random.IntN(3) > 0 && step < steps-1 {
@@ -222,4 +226,66 @@ func (w *world) change(random *rand.Rand) string {
 		w.T.Fatal(err)
 	}
 	return "the spare site is deleted"
+}
+
+// adrift tells which record carries an organization that is no longer that of
+// what it hangs on: rules read only the record, so a copy left behind lets the
+// wrong people see it.
+func (w *world) adrift() string {
+	w.T.Helper()
+	text := func(v access.Values, f string) string { s, _ := v[f].(string); return s }
+	of := func(collection, id, field string) string {
+		r, err := w.App.FindRecordById(collection, id)
+		if err != nil {
+			return ""
+		}
+		return r.GetString(field)
+	}
+	for _, v := range w.all("users") {
+		p := w.now(&person{Device: &rig.Device{User: wire.Person{ID: id(v)}}})
+		want := map[string]bool{}
+		for _, site := range p.Sites {
+			if o := of("sites", site, "served_by"); o != "" && (p.Role == access.Staff || p.Role == access.Manager) {
+				want[o] = true
+			}
+		}
+		for _, o := range p.ServedBy {
+			if !want[o] {
+				return "user " + p.ID + " is said to be served by " + o
+			}
+		}
+		if len(want) != len(p.ServedBy) {
+			return fmt.Sprintf("user %s is served by %v and said to be by %v", p.ID, want, p.ServedBy)
+		}
+	}
+	for _, v := range w.all("devices") {
+		p := w.now(&person{Device: &rig.Device{User: wire.Person{ID: text(v, "user")}}})
+		want := p.Organization
+		if p.Role == access.Staff {
+			if want = ""; len(p.ServedBy) > 0 {
+				want = p.ServedBy[0]
+			}
+		}
+		if text(v, "organization") != want {
+			return "device " + id(v) + " carries the organization " + text(v, "organization")
+		}
+	}
+	for _, c := range []string{"triage", "addenda"} {
+		for _, v := range w.all(c) {
+			want := of("observations", text(v, "observation"), "organization") + of("submissions", text(v, "submission"), "organization")
+			if text(v, "organization") != want {
+				return c + " " + id(v) + " carries the organization " + text(v, "organization")
+			}
+		}
+	}
+	for _, v := range w.all("conflicts") {
+		field := "organization"
+		if text(v, "collection") == "sites" {
+			field = "served_by"
+		}
+		if text(v, "organization") != of(text(v, "collection"), text(v, "record"), field) {
+			return "conflict " + id(v) + " carries the organization " + text(v, "organization")
+		}
+	}
+	return ""
 }

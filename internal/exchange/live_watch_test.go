@@ -128,7 +128,7 @@ func TestWatchers(t *testing.T) {
 		write := func() {
 			worker.Create("observations", w.Observation(""))
 			rig.Want(t, w.Post(worker.Token, "/api/collections/observations/records", w.Observation(""), nil), http.StatusOK)
-			applied(t, keisha.Do(rig.Update("sites", id, v.Seq, map[string]any{"notes": rig.ID()})))
+			applied(t, keisha.Do(rig.Update("sites", id, w.Entries(), map[string]any{"notes": rig.ID()})))
 			rig.Want(t, w.Send(http.MethodPatch, keisha.Token, "/api/collections/sites/records/"+id, map[string]any{"notes": rig.ID()}, nil), http.StatusOK)
 			spare := w.Site("Spare", w.hotel, w.ngo)
 			rig.Want(t, w.Send(http.MethodDelete, keisha.Token, "/api/collections/sites/records/"+spare, nil, nil), http.StatusNoContent)

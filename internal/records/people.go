@@ -57,15 +57,10 @@ func (s *Store) NewDevice(app core.App, id string, user *core.Record, d wire.Enr
 	if err != nil {
 		return fmt.Errorf("make device: %w", err)
 	}
-	p := PersonOf(user)
-	organization := p.Organization
-	if p.Role == access.Staff && len(p.ServedBy) > 0 {
-		organization = p.ServedBy[0]
-	}
 	r := core.NewRecord(devices)
 	r.Id = id
 	r.Set("user", user.Id)
-	r.Set("organization", organization)
+	r.Set("organization", deviceOrganization(PersonOf(user)))
 	r.Set("name", cut(d.Name, 100))
 	r.Set("platform", cut(d.Platform, 60))
 	r.Set("key", string(key))
@@ -78,6 +73,18 @@ func (s *Store) NewDevice(app core.App, id string, user *core.Record, d wire.Enr
 		return fmt.Errorf("make device: %w", err)
 	}
 	return nil
+}
+
+// deviceOrganization is whose coordinators look after a person's devices: of
+// staff those who serve their site, never its owner (R8).
+func deviceOrganization(p access.Person) string {
+	if p.Role != access.Staff {
+		return p.Organization
+	}
+	if len(p.ServedBy) > 0 {
+		return p.ServedBy[0]
+	}
+	return ""
 }
 
 func cut(s string, n int) string {

@@ -176,18 +176,34 @@ func (s *Store) beside(tx core.App, w *Writer, op string, record *core.Record, b
 		return s.makeTriage(tx, w, record)
 	case access.IsReport(name) && changed("organization"):
 		return s.moveChildren(tx, w, record)
-	case name == "triage" && changed("opened") && record.GetString("opened") != "":
-		_, report := reportOf(record)
-		collection, _ := reportOf(record)
-		_, device, err := w.Journal.Origin(collection, report)
-		if err != nil || device == "" {
+	case name == "sites" && changed("served_by"):
+		if err := s.moveConflicts(tx, w, record, record.GetString("served_by")); err != nil {
 			return err
 		}
-		return w.Journal.MarkSeen(device, seq, report)
-	case name == "sites" && changed("served_by"):
 		return s.moveServedBy(tx, w, record)
+	case name == "users" && op == wire.OpUpdate:
+		return s.moveDevices(tx, w, record)
+	case name == "triage":
+		if changed("organization") {
+			if err := s.moveConflicts(tx, w, record, record.GetString("organization")); err != nil {
+				return err
+			}
+		}
+		if changed("opened") && record.GetString("opened") != "" {
+			return s.markSeen(w, record, seq)
+		}
 	}
 	return nil
+}
+
+// markSeen tells the device that wrote a report that it was opened.
+func (s *Store) markSeen(w *Writer, triage *core.Record, seq int64) error {
+	collection, report := reportOf(triage)
+	_, device, err := w.Journal.Origin(collection, report)
+	if err != nil || device == "" {
+		return err
+	}
+	return w.Journal.MarkSeen(device, seq, report)
 }
 
 // makeTriage makes the one triage record of a report.
@@ -249,15 +265,8 @@ func (s *Store) moveChildren(tx core.App, w *Writer, report *core.Record) error 
 		field = "submission"
 	}
 	for _, c := range []string{"triage", "addenda"} {
-		children, err := tx.FindRecordsByFilter(c, field+" = {:id}", "", 0, 0, map[string]any{"id": report.Id})
-		if err != nil {
-			return fmt.Errorf("move %s of %s: %w", c, report.Id, err)
-		}
-		for _, child := range children {
-			child.Set("organization", report.GetString("organization"))
-			if err := s.saveBeside(tx, w, child); err != nil {
-				return err
-			}
+		if err := s.moveAll(tx, w, c, field+" = {:id}", map[string]any{"id": report.Id}, report.GetString("organization")); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -266,7 +275,7 @@ func (s *Store) moveChildren(tx core.App, w *Writer, report *core.Record) error 
 // moveServedBy rewrites the people of a site when another organization serves
 // it. Reports that were received stay where they were received.
 func (s *Store) moveServedBy(tx core.App, w *Writer, site *core.Record) error {
-	people, err := tx.FindRecordsByFilter("users", "sites ?= {:id}", "", 0, 0, map[string]any{"id": site.Id})
+	people, err := tx.FindRecordsByFilter("users", "sites.id ?= {:id}", "", 0, 0, map[string]any{"id": site.Id})
 	if err != nil {
 		return fmt.Errorf("move people of site %s: %w", site.Id, err)
 	}
@@ -275,6 +284,35 @@ func (s *Store) moveServedBy(tx core.App, w *Writer, site *core.Record) error {
 			return err
 		}
 		if err := s.saveBeside(tx, w, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveDevices rewrites the organization that a person's devices carry: it
+// decides whose coordinators see them.
+func (s *Store) moveDevices(tx core.App, w *Writer, user *core.Record) error {
+	return s.moveAll(tx, w, "devices", "user = {:id}", map[string]any{"id": user.Id}, deviceOrganization(PersonOf(user)))
+}
+
+// moveConflicts does so for the values that gave way in a record.
+func (s *Store) moveConflicts(tx core.App, w *Writer, record *core.Record, organization string) error {
+	return s.moveAll(tx, w, "conflicts", "collection = {:collection} && record = {:id}",
+		map[string]any{"collection": record.Collection().Name, "id": record.Id}, organization)
+}
+
+func (s *Store) moveAll(tx core.App, w *Writer, collection, filter string, params map[string]any, organization string) error {
+	found, err := tx.FindRecordsByFilter(collection, filter, "", 0, 0, params)
+	if err != nil {
+		return fmt.Errorf("move %s of %s: %w", collection, params["id"], err)
+	}
+	for _, r := range found {
+		if r.GetString("organization") == organization {
+			continue
+		}
+		r.Set("organization", organization)
+		if err := s.saveBeside(tx, w, r); err != nil {
 			return err
 		}
 	}
