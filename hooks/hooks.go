@@ -16,6 +16,7 @@ func Register(app core.App, s *wiring.Services) {
 	bindRecords(app, s)
 	bindCollections(app)
 	bindRealtime(app, s)
+	bindBackups(app, s)
 }
 
 // bindStart prepares the installation once the database is open, and starts
