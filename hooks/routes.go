@@ -12,6 +12,7 @@ import (
 
 // bindRoutes is every HTTP route of ours.
 func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostHonestBody", Priority: -100_000, Func: httpapi.HonestBody})
 	// After PocketBase has read the token (-1020), before any handler.
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostRefuseRevoked", Priority: -900, Func: s.API.RefuseRevoked})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostReadOnlySQL", Priority: -890, Func: httpapi.ReadOnlySQL})

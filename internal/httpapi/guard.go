@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/router"
 
 	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/fault"
@@ -44,6 +45,19 @@ func ReadOnlySQL(e *core.RequestEvent) error {
 	}
 	if !(strings.HasPrefix(query, "SELECT") || strings.HasPrefix(query, "EXPLAIN")) || strings.Contains(query, ";") {
 		return Fail(e, fault.New(fault.NotAllowed, "The SQL console reads only: one SELECT at a time. Writes go through the records, so that they are journalled."))
+	}
+	return e.Next()
+}
+
+// HonestBody is the outermost middleware. PocketBase wraps the request body
+// and closes it, and then Go's server can no longer see that there was more to
+// read: it goes on with the connection, and takes the rest of the body for the
+// next request. With its own body back it closes the connection, gently, so
+// that the client still reads the answer (PUSH-13).
+func HonestBody(e *core.RequestEvent) error {
+	req := e.Request
+	if body, ok := req.Body.(*router.RereadableReadCloser); ok {
+		defer func() { req.Body = body.ReadCloser }()
 	}
 	return e.Next()
 }
