@@ -16,8 +16,9 @@ const pokeEvery = 250 * time.Millisecond
 type Hub struct {
 	now func() time.Time
 	// Streams lists the open realtime streams with the person of each as they
-	// are now; poke must not block. Set before start.
-	Streams func(each func(p access.Person, poke func()))
+	// are now and the scopes of their device; poke must not block. Set before
+	// start.
+	Streams func(each func(p access.Person, device []string, poke func()))
 
 	mu      sync.Mutex
 	pending map[string]bool
@@ -53,9 +54,10 @@ type Watcher struct {
 	hub    *Hub
 }
 
-// Wait registers a pull that waits; Close it.
-func (h *Hub) Wait(p access.Person) *Watcher {
-	w := &Watcher{C: make(chan struct{}, 1), scopes: access.Scopes(p), hub: h}
+// Wait registers a pull that waits, of a person and a device's scopes; Close
+// it.
+func (h *Hub) Wait(p access.Person, device []string) *Watcher {
+	w := &Watcher{C: make(chan struct{}, 1), scopes: append(access.Scopes(p), device...), hub: h}
 	h.mu.Lock()
 	h.waiters[w] = true
 	h.mu.Unlock()
@@ -116,8 +118,8 @@ func (h *Hub) run() {
 		now := h.now()
 		poked := map[string]bool{} // persons poked in this round
 		early := false
-		h.Streams(func(p access.Person, poke func()) {
-			if !access.SyncsReports(p.Role) || !matters(access.Scopes(p), held) {
+		h.Streams(func(p access.Person, device []string, poke func()) {
+			if !access.SyncsReports(p.Role) || !matters(access.Scopes(p), held) && !matters(device, held) {
 				return
 			}
 			since := now.Sub(last[p.ID])

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fieldpost/fieldpost/internal/access"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
+	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
 // change saves values on a record as the system, as the dashboard would.
@@ -87,6 +88,16 @@ func TestPokes(t *testing.T) {
 		later()
 		rig.Want(t, r.Post(worker.Token, "/api/collections/observations/records", r.Observation(""), nil), 200)
 		s.poked()
+	})
+	t.Run("[LIVE-1] the phone of a report that is opened is poked, a colleague's not", func(t *testing.T) {
+		id, v := worker.Create("observations", r.Observation(""))
+		applied(t, v)
+		later()
+		s, colleague := watch(t, r, worker.Token), watch(t, r, r.Enroll(access.Worker, ngo).Token)
+		later()
+		applied(t, keisha.Do(rig.Update("triage", wire.TriageID("observations", id), r.Entries(), map[string]any{"opened": true})))
+		s.poked()
+		colleague.quiet()
 	})
 	t.Run("[LIVE-1] a missed poke costs delay and no data", func(t *testing.T) {
 		later()

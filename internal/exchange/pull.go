@@ -35,7 +35,7 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 		wait = 0
 	}
 	// Registered before the look, so that nothing falls in between.
-	watcher := s.Live.Wait(d.Person)
+	watcher := s.Live.Wait(d.Person, s.DeviceScopes(d))
 	defer watcher.Close()
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
@@ -61,6 +61,16 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 			return answer, nil
 		}
 	}
+}
+
+// DeviceScopes are the scopes that matter to a device and not to its person:
+// that reports of it or its lineage were opened.
+func (s *Service) DeviceScopes(d *records.Device) []string {
+	var scopes []string
+	for _, id := range d.Lineage {
+		scopes = append(scopes, journal.SeenScope(s.Key.Device(id)))
+	}
+	return scopes
 }
 
 // admitted finds a device that may pull, with its person as they are now:

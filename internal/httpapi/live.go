@@ -19,6 +19,7 @@ const Topic = "sync"
 const (
 	pokingKey = "@fieldpost.poking" // a poke waits to be read
 	deviceKey = "@fieldpost.device" // the device whose token it has
+	scopesKey = "@fieldpost.scopes" // those of that device
 )
 
 // Subscribe decides what a realtime client may subscribe to: the sync topic,
@@ -40,8 +41,14 @@ func (a *API) Subscribe(e *core.RealtimeSubscribeRequestEvent) error {
 			single = true
 		}
 	}
-	device, _ := records.ReadClaims(e.Request.Header.Get("Authorization"), a.Exchange.Now())
-	e.Client.Set(deviceKey, device)
+	if id, _ := records.ReadClaims(e.Request.Header.Get("Authorization"), a.Exchange.Now()); id != "" {
+		d, err := a.Store.FindDevice(id)
+		if err != nil || d == nil {
+			return Fail(e.RequestEvent, fault.New(fault.Unauthenticated, "The device is not known here.").Because(err))
+		}
+		e.Client.Set(deviceKey, id)
+		e.Client.Set(scopesKey, a.Exchange.DeviceScopes(d))
+	}
 	a.Singles.set(e.Client, single)
 	return e.Next()
 }
@@ -114,8 +121,8 @@ func wholeRecord(s string) bool {
 
 // Streams gives the open realtime streams on the sync topic with their people
 // as they are now; for the hub.
-func Streams(app core.App) func(each func(p access.Person, poke func())) {
-	return func(each func(p access.Person, poke func())) {
+func Streams(app core.App) func(each func(p access.Person, device []string, poke func())) {
+	return func(each func(p access.Person, device []string, poke func())) {
 		for _, client := range app.SubscriptionsBroker().Clients() {
 			if !client.HasSubscription(Topic) {
 				continue
@@ -124,7 +131,8 @@ func Streams(app core.App) func(each func(p access.Person, poke func())) {
 			if auth == nil || auth.IsSuperuser() {
 				continue
 			}
-			each(records.PersonOf(auth), func() { poke(client) })
+			device, _ := client.Get(scopesKey).([]string)
+			each(records.PersonOf(auth), device, func() { poke(client) })
 		}
 	}
 }

@@ -183,6 +183,10 @@ func (r *Reader) WasRefused(collection, record string) (bool, error) {
 	return n > 0, nil
 }
 
+// SeenScope is the scope that is touched when a report of a device (pseudonym)
+// is opened. It has no feed: it only wakes who waits.
+func SeenScope(device string) string { return "d:" + device }
+
 // MarkSeen tells the device that wrote a report that a coordinator opened it.
 func (t *Tx) MarkSeen(device string, seq int64, report string) error {
 	_, err := t.query(`INSERT INTO journal_seen (device,seq,report) VALUES ({:dev},{:seq},{:rep}) ON CONFLICT DO NOTHING`,
@@ -190,6 +194,7 @@ func (t *Tx) MarkSeen(device string, seq int64, report string) error {
 	if err != nil {
 		return fmt.Errorf("journal seen: %w", err)
 	}
+	t.touched[SeenScope(device)] = true
 	return nil
 }
 
