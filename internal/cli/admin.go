@@ -137,18 +137,26 @@ func mendCommand() *cobra.Command {
 	c := &cobra.Command{Use: "mend", Short: "Repair the journal's schema after an upgrade that broke off", Args: cobra.NoArgs}
 	dir := dirFlag(c)
 	c.RunE = func(*cobra.Command, []string) error {
-		lock, err := lockDir(*dir)
-		if err != nil {
+		if err := mendFolder(*dir); err != nil {
 			return err
-		}
-		defer lock.Close()
-		if err := wiring.Mend(*dir); err != nil {
-			return fail(ExitUnexpected, err.Error(), "Give the data folder: --dir FOLDER")
 		}
 		fmt.Println("The schema is whole. Start the server again.")
 		return nil
 	}
 	return c
+}
+
+// mendFolder repairs the journal's schema in a folder that nobody serves.
+func mendFolder(dir string) error {
+	lock, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := wiring.Mend(dir); err != nil {
+		return fail(ExitUnexpected, err.Error(), "Give the data folder: --dir FOLDER")
+	}
+	return nil
 }
 
 func versionCommand() *cobra.Command {

@@ -144,6 +144,13 @@ func (r *demoRun) start(ctx context.Context, dir string) (*Running, *demo.World,
 	}
 	for _, addr := range r.addresses(dir) {
 		running, err := StartServer(r.open, dir, addr, wiring.Config{Now: clock.Now}, prepare)
+		if errors.Is(err, wiring.ErrDirty) {
+			// An earlier start was killed in the middle of making the tables.
+			// Where nothing is real nobody needs to be asked.
+			if err = mendFolder(dir); err == nil {
+				running, err = StartServer(r.open, dir, addr, wiring.Config{Now: clock.Now}, prepare)
+			}
+		}
 		var exit *Exit
 		if errors.As(err, &exit) && exit.Code == ExitNetwork && addr != r.addr {
 			continue

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"net"
@@ -246,6 +247,27 @@ func TestDemoAgain(t *testing.T) {
 			if text != first || now != entries {
 				t.Fatalf("start %d: %v entries, then %v;\n%s%s", i, entries, now, first, text)
 			}
+		}
+	})
+	t.Run("[DEMO] a start that was killed while it made the journal's tables is mended by the next", func(t *testing.T) {
+		dir := t.TempDir()
+		args := []string{"--http", "127.0.0.1:0", "--dir", dir, "--traffic=off", "--json"}
+		p := runDemo(t, args...)
+		text, _ := p.ready()
+		p.end(os.Interrupt)
+		db, err := sql.Open("sqlite", filepath.Join(dir, "data.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(`UPDATE journal_schema SET dirty=1`); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		p = runDemo(t, args...)
+		if again, _ := p.ready(); again != text {
+			t.Fatal(text, again)
 		}
 	})
 	t.Run("[DEMO] kill -9 while it fills, then again: it comes up whole", func(t *testing.T) {

@@ -122,7 +122,7 @@ func openApp(open Open, dir string, cfg wiring.Config) (core.App, *wiring.Servic
 	case err == nil:
 		return app, services, nil
 	case errors.Is(err, wiring.ErrDirty), errors.Is(err, wiring.ErrNewer):
-		return nil, nil, fail(ExitUnexpected, err.Error(), "")
+		return nil, nil, errors.Join(fail(ExitUnexpected, err.Error(), ""), err)
 	case strings.Contains(err.Error(), "readonly"), strings.Contains(err.Error(), "permission denied"), strings.Contains(err.Error(), "disk is full"), strings.Contains(err.Error(), "no space left"):
 		return nil, nil, fail(ExitUnwritable, "the folder "+dir+" can't be written: "+err.Error(), "Free the disk, or give this user the folder.")
 	}
