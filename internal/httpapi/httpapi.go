@@ -275,7 +275,7 @@ func send(e *core.RequestEvent, status int, v any) error {
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Encoding")
-	if len(raw) < worthGzip || !strings.Contains(e.Request.Header.Get("Accept-Encoding"), "gzip") {
+	if len(raw) < worthGzip || !takesGzip(e.Request.Header) {
 		e.Response.WriteHeader(status)
 		_, err = e.Response.Write(raw)
 		return err
