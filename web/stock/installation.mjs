@@ -1,7 +1,8 @@
-// A Fieldpost of its own for this test: built from the sources around it, with
-// an empty data folder, on a port that the system picks.
+// A Fieldpost of its own for this test: the invented task force of the demo,
+// built from the sources around it, in a folder of its own, on a port that the
+// system picks, with nothing happening but what the test sends.
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,14 +11,13 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const sources = fileURLToPath(new URL('../../', import.meta.url));
-const superuser = { email: 'stock-test@example.org', password: 'only-for-this-test-1' };
 const startWithin = 30_000;
 
 /**
  * Builds the binary and starts it. The caller must call close, which ends the
  * process and removes the folder.
  *
- * @returns {Promise<{url: string, invites: {worker: string}, superuser: {email: string, password: string},
+ * @returns {Promise<{url: string, invites: Record<string, string>, superuser: {email: string, password: string},
  *   verify: () => Promise<{ok: boolean, entries: number}>, close: () => Promise<void>}>}
  */
 export async function startInstallation() {
@@ -37,15 +37,11 @@ export async function startInstallation() {
   };
   try {
     await run('go', ['build', '-o', binary, '.'], { cwd: sources });
-    await mkdir(data);
-    await run(binary, ['superuser', superuser.email, superuser.password, '--dir', data]);
-    const made = await run(binary, [
-      'invite', 'make', '--role', 'worker', '--organization', 'Night Outreach', '--uses', '5', '--dir', data, '--json',
-    ]);
-    server = spawn(binary, ['serve', '--dir', data, '--http', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    server = spawn(binary, ['demo', '--traffic=off', '--json', '--http', '127.0.0.1:0', '--dir', data], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const { url, invites, superuser } = await readyLine(server);
     return {
-      url: await address(server),
-      invites: { worker: JSON.parse(made.stdout).invite },
+      url,
+      invites,
       superuser,
       verify: async () => JSON.parse((await run(binary, ['verify', '--dir', data, '--json'])).stdout),
       close,
@@ -56,25 +52,24 @@ export async function startInstallation() {
   }
 }
 
-// address waits for the line that says where the server listens.
-function address(server) {
+// readyLine waits for the one line that the demo prints when it is ready.
+function readyLine(server) {
   return new Promise((resolve, reject) => {
-    let said = '';
-    const late = setTimeout(() => reject(new Error(`no address within ${startWithin} ms; it said: ${said}`)), startWithin);
-    const read = (line) => {
-      said += `${line}\n`;
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line);
-      if (found) {
-        clearTimeout(late);
-        resolve(found[0]);
+    let complaints = '';
+    const late = setTimeout(() => reject(new Error(`not ready within ${startWithin} ms; it said: ${complaints}`)), startWithin);
+    server.stderr.on('data', (text) => { complaints += text; });
+    createInterface({ input: server.stdout }).once('line', (line) => {
+      clearTimeout(late);
+      try {
+        resolve(JSON.parse(line));
+      } catch (err) {
+        reject(new Error(`no JSON line: ${line}`, { cause: err }));
       }
-    };
-    createInterface({ input: server.stdout }).on('line', read);
-    createInterface({ input: server.stderr }).on('line', read);
+    });
     server.once('error', reject);
     server.once('exit', (code) => {
       clearTimeout(late);
-      reject(new Error(`the server ended with ${code}; it said: ${said}`));
+      reject(new Error(`the demo ended with ${code}; it said: ${complaints}`));
     });
   });
 }
