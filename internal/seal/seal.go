@@ -46,6 +46,9 @@ func Open(dir string) (in *Installation, made bool, err error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		in, err = create(path)
+		if errors.Is(err, fs.ErrExist) {
+			return Open(dir) // another first start was quicker
+		}
 		return in, err == nil, err
 	}
 	if err != nil {
@@ -85,18 +88,22 @@ func create(path string) (*Installation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make installation key: %w", err)
 	}
-	// Exclusive and then synced: two first starts must not make two keys, and
-	// a power cut must not leave a pseudonym whose key is lost.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	// Whole or not at all, and never over another: two first starts must not
+	// make two keys, a kill or a power cut must not leave half of one.
+	temp, err := os.CreateTemp(filepath.Dir(path), ".making-")
 	if err != nil {
 		return nil, fmt.Errorf("make installation key: %w", err)
 	}
-	_, err = f.Write(raw)
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(raw)
 	if err == nil {
-		err = f.Sync()
+		err = temp.Sync()
 	}
-	if closeErr := f.Close(); err == nil {
+	if closeErr := temp.Close(); err == nil {
 		err = closeErr
+	}
+	if err == nil {
+		err = os.Link(temp.Name(), path)
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(path))

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -61,39 +62,62 @@ type Rig struct {
 	stop  func()
 }
 
+// template is a migrated folder, in memory: migrating costs most of a second,
+// and files in a shared folder would outlive the tests.
 var template struct {
-	once sync.Once
-	dir  string
-	err  error
+	once  sync.Once
+	files map[string][]byte
+	err   error
 }
 
 // New starts an installation with its content and nobody in it.
 func New(t testing.TB) *Rig {
 	t.Helper()
-	// One migrated folder serves as the template of all: migrating costs most
-	// of a second.
-	template.once.Do(func() {
-		template.dir, template.err = os.MkdirTemp("", "fieldpost-rig-")
-		if template.err != nil {
-			return
-		}
-		app := core.NewBaseApp(core.BaseAppConfig{DataDir: template.dir, DBConnect: wiring.DBConnect})
-		hooks.Register(app, wiring.New(app, wiring.Config{}))
-		if template.err = app.Bootstrap(); template.err == nil {
-			template.err = app.ResetBootstrapState()
-		}
-	})
+	template.once.Do(func() { template.files, template.err = migrated() })
 	if template.err != nil {
 		t.Fatal(template.err)
 	}
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(template.dir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Join(dir, "keys", "installation.key"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, data := range template.files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return Open(t, dir)
+}
+
+// migrated gives the files of a folder that was started once.
+func migrated() (map[string][]byte, error) {
+	dir, err := os.MkdirTemp("", "fieldpost-rig-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: wiring.DBConnect})
+	hooks.Register(app, wiring.New(app, wiring.Config{}))
+	if err := app.Bootstrap(); err != nil {
+		return nil, err
+	}
+	if err := app.ResetBootstrapState(); err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		files[name], err = os.ReadFile(path)
+		return err
+	})
+	return files, err
 }
 
 // Open starts an installation on a data folder.
