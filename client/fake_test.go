@@ -60,6 +60,7 @@ type fake struct {
 	verdict func(m wire.Mutation) (*wire.Verdict, *fault.Fault)
 	streams []chan struct{}
 	noSSE   bool
+	expired bool // the next pull's cursor is too old
 }
 
 type entry struct {
@@ -410,11 +411,11 @@ func (f *fake) pull(w http.ResponseWriter, r *http.Request, body []byte) {
 		a.Seen = []string{}
 	}
 	from := int64(0)
-	if req.Cursor != nil && !a.Rewound {
+	if req.Cursor != nil && !a.Rewound && !f.expired {
 		var epoch string
 		fmt.Sscanf(strings.ReplaceAll(*req.Cursor, ":", " "), "%s %d", &epoch, &from)
 	} else {
-		a.Reset = true
+		a.Reset, f.expired = true, false
 	}
 	newest := map[string]entry{}
 	for _, e := range f.entries {

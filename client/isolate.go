@@ -22,7 +22,8 @@ const (
 	firstRest    = 200 * time.Millisecond // between them, growing
 	maxSuspects  = 3                      // that failed alone with nothing answered since: look at the server
 	maxBlind     = 10                     // parked with nothing answered at all: it is the server
-	failsToPark  = 5                      // pushes in which one failed alone with a 5xx
+	failsToPark  = 5                      // pushes in which one failed alone with a 5xx, and was the only one to
+	failsOfMany  = 20                     // the same when others fail as well: more likely it is the server
 	codeSending  = "cannot_be_sent"       // why a mutation is parked by this device
 	parkedByUs   = "The server fails on this one each time it is sent."
 	parkedTooBig = "The server does not take anything this large."
@@ -176,9 +177,13 @@ func (p *pusher) judge(ctx context.Context) error {
 	if err := p.countFails(ctx, open); err != nil {
 		return err
 	}
+	enough := failsToPark
+	if len(open) > 1 {
+		enough = failsOfMany
+	}
 	probe := p.post(ctx, nil)
 	for _, s := range open {
-		worn := !serverFault(s.err) || s.fails+1 >= failsToPark
+		worn := !serverFault(s.err) || s.fails+1 >= enough
 		if probe != nil || !worn || p.blind >= maxBlind && p.answered == 0 {
 			return s.err
 		}

@@ -40,10 +40,8 @@ func mustPull(t *testing.T, d *Device) PullReport {
 	return r
 }
 
-// expire makes the next pull of every device a reset.
-func (f *fake) expire() {
-	f.with(func() { f.forkedAt, f.epoch = map[string]int64{}, f.epoch+"x" })
-}
+// expire makes the next pull a reset: its cursor is too old.
+func (f *fake) expire() { f.with(func() { f.expired = true }) }
 
 func TestPull(t *testing.T) {
 	t.Run("[PULL-4] the first pull is a reset and brings the whole view, page by page", func(t *testing.T) {
@@ -181,15 +179,8 @@ func TestPull(t *testing.T) {
 		mustSync(t, d)
 		observe(t, d, "waiting")
 		before, _ := d.Outbox()
-		f.with(func() { f.forkedAt[f.epoch] = f.seq; f.epoch = "epoch2" }) // same history, and a cursor too old
-		f.answer = func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
-			if !isPull(r) {
-				return false
-			}
-			f.json(w, wire.PullAnswer{Epoch: "epoch2", Now: "2026-01-11T05:00:00.000Z", Mark: "epoch2:2", Reset: true, Cursor: "epoch2:2"})
-			return true
-		}
-		mustPull(t, d)
+		f.expire()
+		want(t, "reset", mustPull(t, d).Reset, true)
 		after, _ := d.Outbox()
 		for i := range before {
 			want(t, "mutation", string(after[i].Raw), string(before[i].Raw))
@@ -259,6 +250,29 @@ func TestPull(t *testing.T) {
 		}
 	})
 
+	t.Run("[PULL-5] what is acknowledged while a pull is under way stays in sight until the next one", func(t *testing.T) {
+		f := newFake(t)
+		d, _ := enrolled(t, f)
+		own := observe(t, d, "mine")
+		f.with(func() {
+			f.after = func(_ http.ResponseWriter, r *http.Request) bool { // the pull's answer is made already
+				if isPull(r) {
+					if _, err := d.Push(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+				return false
+			}
+		})
+		mustPull(t, d)
+		rec, ok, _ := d.Record("observations", own.IDs[0])
+		want(t, "own report", fmt.Sprintf("%v %v", ok, rec.State), "true received")
+		want(t, "not confirmed yet", rec.Seq, int64(0))
+		mustPull(t, d)
+		rec, _, _ = d.Record("observations", own.IDs[0])
+		want(t, "confirmed", rec.Seq, int64(1))
+	})
+
 	t.Run("[PULL-5] own pushes do not come back as new once they were shown", func(t *testing.T) {
 		f := newFake(t)
 		d, _ := enrolled(t, f)
@@ -284,9 +298,9 @@ func TestPull(t *testing.T) {
 		f.with(func() { f.seen = nil })
 		mustPull(t, d)
 		want(t, "still seen", status(t, d).Seen, 1)
-		f.with(func() { f.forkedAt = map[string]int64{}; f.epoch = "other" })
+		f.expire()
 		mustPull(t, d)
-		want(t, "not seen in this line of history", status(t, d).Seen, 0)
+		want(t, "not among all that are", status(t, d).Seen, 0)
 	})
 
 	t.Run("[PULL-5] a device of staff shows its reports from its own store, for they are never pulled", func(t *testing.T) {
@@ -306,7 +320,7 @@ func TestPull(t *testing.T) {
 		want(t, "own report", fmt.Sprintf("%v %v %v", ok, rec.State, rec.Text("note")), "true received mine")
 	})
 
-	t.Run("[PULL-8] a page that is not whole is no answer and stores nothing", func(t *testing.T) {
+	t.Run("[DEV-7] a page that is not whole is no answer and stores nothing", func(t *testing.T) {
 		f := newFake(t)
 		d, _ := enrolled(t, f)
 		for name, body := range map[string]string{

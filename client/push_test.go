@@ -306,6 +306,28 @@ func TestIsolation(t *testing.T) {
 		}
 	}
 
+	t.Run("[DEV-4] a fault of the server that passes splits and parks nothing", func(t *testing.T) {
+		f := newFake(t)
+		d := quick(t, f)
+		for range 10 {
+			observe(t, d, "")
+		}
+		faults := 2
+		f.verdict = func(wire.Mutation) (*wire.Verdict, *fault.Fault) {
+			if faults--; faults >= 0 {
+				return nil, fault.New(fault.Internal, "It broke.")
+			}
+			return nil, nil
+		}
+		r, err := d.Push(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, "sent", r.Sent, 10)
+		want(t, "requests", len(f.pushes), tries)
+		want(t, "batch, whole", len(f.pushes[tries-1].Mutations), 10)
+	})
+
 	t.Run("[DEV-4] a culprit alone in the queue is parked in the end, and not at the first 5xx", func(t *testing.T) {
 		f := newFake(t)
 		f.verdict = poison("poison", fault.New(fault.Internal, "It broke."))
@@ -321,6 +343,29 @@ func TestIsolation(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(t, "phases", phases(t, d), "1 parked")
+	})
+
+	t.Run("[DEV-4] a day on which the server fails on every write parks nothing either", func(t *testing.T) {
+		f := newFake(t)
+		d := quick(t, f)
+		for range 5 {
+			observe(t, d, "")
+		}
+		broken := true
+		f.verdict = func(wire.Mutation) (*wire.Verdict, *fault.Fault) {
+			if broken {
+				return nil, fault.New(fault.Internal, "It broke.")
+			}
+			return nil, nil
+		}
+		for range failsToPark * 2 {
+			if _, err := d.Push(t.Context()); !errors.Is(err, ErrLater) {
+				t.Fatalf("got %v", err)
+			}
+		}
+		want(t, "parked", status(t, d).NeedsAttention, 0)
+		f.with(func() { broken = false })
+		want(t, "sent", mustSync(t, d).Push.Sent, 5)
 	})
 
 	t.Run("[DEV-4] what builds on a culprit keeps its place behind it", func(t *testing.T) {
@@ -396,6 +441,9 @@ func TestIsolation(t *testing.T) {
 		s := status(t, d)
 		want(t, "received", s.Received, 10)
 		want(t, "waiting", s.Waiting, 20)
+		if n := len(f.pushes); n > 30 {
+			t.Errorf("%d requests", n)
+		}
 	})
 
 	t.Run("[DEV-4] 413 halves the batch; one that is too large alone is parked", func(t *testing.T) {
@@ -511,6 +559,11 @@ func TestTrouble(t *testing.T) {
 		"HTML said to be JSON": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, "<html>")
+		},
+		"an answer of the right form, but said to be a page": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, `{"epoch":"e","now":"2026-01-11T05:00:00.000Z","mark":"m","durableSeq":0,"verdicts":[{"n":1,"verdict":"applied","seq":1}],`+
+				`"reset":true,"more":false,"cursor":"c","token":"t","user":{"id":"u"},"sealKey":"k","protocol":[1],"limits":{"mutations":1,"bytes":1,"inflated":1}}`)
 		},
 		"other JSON": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")

@@ -78,6 +78,19 @@ func TestWatch(t *testing.T) {
 		want(t, "state", next(t, "state", states), Live)
 	})
 
+	t.Run("[LIVE-1] what comes between the first pull and the subscription is not missed", func(t *testing.T) {
+		f := newFake(t)
+		d, _ := enrolled(t, f)
+		f.answer = func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if r.Method == http.MethodGet && r.URL.Path == "/api/realtime" {
+				f.put("sites", id15(1), map[string]any{"name": "in the gap"}) // no stream yet: no poke
+			}
+			return false
+		}
+		changes, _, _ := watching(t, d)
+		want(t, "change", next(t, "change", changes).ID, id15(1))
+	})
+
 	t.Run("[PULL-6] without a stream it pulls with wait", func(t *testing.T) {
 		f := newFake(t)
 		f.noSSE = true
