@@ -47,6 +47,7 @@ func TestMergeOverPush(t *testing.T) {
 	a, b := w.coordinator(), w.coordinator()
 
 	t.Run("[MERGE-1] a field that nobody else changed takes the new value, whatever its stamp", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		w.Clock.Add(time.Hour)
 		m := w.edit(b, 24*time.Hour, 0, rig.Update("sites", id, base, notes("from yesterday")))
@@ -57,6 +58,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, len(w.conflictsOf(id)), 0)
 	})
 	t.Run("[MERGE-1] edits of different fields made at once both survive", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		w.Clock.Add(time.Minute)
 		applied(t, a.Do(rig.Update("sites", id, base, notes("lit"))))
@@ -67,6 +69,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, []any{got["notes"], got["address"], got["industry"], got["name"]}, []any{"lit", "I-70", "H", "Stop"})
 	})
 	t.Run("[MERGE-1] what the same device or its lineage sent earlier is never since", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		phone := w.coordinator()
 		for i, d := range []*rig.Device{phone, phone, goOn(t, phone)} {
@@ -84,6 +87,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, len(v.Conflicts), 1)
 	})
 	t.Run("[MERGE-1] a write by REST is somebody else's", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		w.Clock.Add(time.Minute)
 		if status, got := w.rest(a, http.MethodPatch, "sites/records/"+id, notes("by REST")); status != http.StatusOK {
@@ -95,6 +99,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, w.notes(id), "by push")
 	})
 	t.Run("[MERGE-2] the greater stamp wins in either order of arrival, and the other value is kept", func(t *testing.T) {
+		w.on(t)
 		for _, lateFirst := range []bool{true, false} {
 			id, base := w.stop(a)
 			w.Clock.Add(time.Hour)
@@ -125,6 +130,7 @@ func TestMergeOverPush(t *testing.T) {
 		}
 	})
 	t.Run("[MERGE-2] a verdict names conflicts by op, and never a value", func(t *testing.T) {
+		w.on(t)
 		one, oneBase := w.stop(a)
 		two, twoBase := w.stop(a)
 		w.Clock.Add(time.Minute)
@@ -142,6 +148,7 @@ func TestMergeOverPush(t *testing.T) {
 		}
 	})
 	t.Run("[MERGE-2] conflicts are for the coordinators of the organization", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		w.Clock.Add(time.Minute)
 		applied(t, a.Do(rig.Update("sites", id, base, notes("a"))))
@@ -154,6 +161,7 @@ func TestMergeOverPush(t *testing.T) {
 		}
 	})
 	t.Run("[MERGE-2] who has seen a value can replace it, with whatever clock", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		w.Clock.Add(time.Minute)
 		seen := applied(t, a.Do(rig.Update("sites", id, base, notes("seen")))).Seq
@@ -168,6 +176,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, past[len(past)-1].Eff["notes"], before.Tick())
 	})
 	t.Run("[MERGE-2] stamps compare by ms, then counter, and not by device", func(t *testing.T) {
+		w.on(t)
 		for _, order := range [][]*rig.Device{{a, b}, {b, a}} {
 			id, base := w.stop(a)
 			w.Clock.Add(time.Minute)
@@ -180,6 +189,7 @@ func TestMergeOverPush(t *testing.T) {
 		}
 	})
 	t.Run("[MERGE-2] a tie goes to the greater hash of stored stamp and record, in either order", func(t *testing.T) {
+		w.on(t)
 		for i := range 8 {
 			id, base := w.stop(a)
 			w.Clock.Add(time.Minute)
@@ -205,6 +215,7 @@ func TestMergeOverPush(t *testing.T) {
 		}
 	})
 	t.Run("[MERGE-3] the same mutations give the same result, in any order and however often delivered", func(t *testing.T) {
+		w.on(t)
 		devices := []*rig.Device{w.coordinator(), w.coordinator(), w.coordinator()}
 		dice := rand.New(rand.NewPCG(7, 7))
 		var want string
@@ -239,6 +250,7 @@ func TestMergeOverPush(t *testing.T) {
 		}
 	})
 	t.Run("[MERGE-4] first: a claim is taken by whoever comes first, and no value is named", func(t *testing.T) {
+		w.on(t)
 		report, v := w.worker().Create("observations", w.Observation(""))
 		id := wire.TriageID("observations", report)
 		claim := func(d *rig.Device, base int64, who string) wire.Verdict {
@@ -259,6 +271,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, w.record("triage", id)["claimed_by"], b.User.ID)
 	})
 	t.Run("[MERGE-4] first: the stamp decides nothing", func(t *testing.T) {
+		w.on(t)
 		report, v := w.worker().Create("observations", w.Observation(""))
 		id := wire.TriageID("observations", report)
 		w.Clock.Add(time.Hour)
@@ -269,6 +282,7 @@ func TestMergeOverPush(t *testing.T) {
 		verdict(t, b.Push(newer)[0], wire.Refused, wire.CodeTaken)
 	})
 	t.Run("[MERGE-4] once and server fields are not changed by a client", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		report, v := rosa.Create("observations", w.Observation(""))
 		applied(t, v)
@@ -285,6 +299,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, w.record("triage", triage)["note"], "")
 	})
 	t.Run("[MERGE-4] latest: a coordinator's client opens, judges and closes a report", func(t *testing.T) {
+		w.on(t)
 		report, v := w.worker().Create("observations", w.Observation(""))
 		id := wire.TriageID("observations", report)
 		opened := applied(t, a.Do(rig.Update("triage", id, v.Seq, map[string]any{"opened": true})))
@@ -297,6 +312,7 @@ func TestMergeOverPush(t *testing.T) {
 		}
 	})
 	t.Run("[MERGE-5] a delete is not undone by an edit that did not know of it", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		w.Clock.Add(time.Minute)
 		edit := b.Mutation(rig.Update("sites", id, base, notes("still here")))
@@ -312,6 +328,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, past[len(past)-1].Seq, deleted.Seq)
 	})
 	t.Run("[MERGE-5] a deleted id never lives again, neither by push nor by REST nor in Go", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		applied(t, a.Do(rig.Delete("sites", id, base)))
 		before := w.print()
@@ -332,6 +349,7 @@ func TestMergeOverPush(t *testing.T) {
 		rig.Want(t, len(w.past("sites", id)), 2)
 	})
 	t.Run("[MERGE-6] the value that stood at base is no change, whatever stands there now", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		w.Clock.Add(time.Minute)
 		now := applied(t, a.Do(rig.Update("sites", id, base, notes("lit")))).Seq
@@ -342,6 +360,7 @@ func TestMergeOverPush(t *testing.T) {
 		w.unchanged(before, "journal_receipt")
 	})
 	t.Run("[MERGE-6] values are compared normalised", func(t *testing.T) {
+		w.on(t)
 		report, v := w.worker().Create("observations", w.Observation(""))
 		id := wire.TriageID("observations", report)
 		opened := applied(t, a.Do(rig.Update("triage", id, v.Seq, map[string]any{"opened": "2026-01-11T04:55:00.000Z"})))
@@ -359,6 +378,7 @@ func TestMergeOverPush(t *testing.T) {
 		}
 	})
 	t.Run("[MERGE-6] a concurrent change to the value that stands raises its stamp, and is no conflict", func(t *testing.T) {
+		w.on(t)
 		id, base := w.stop(a)
 		w.Clock.Add(time.Minute)
 		applied(t, a.Do(rig.Update("sites", id, base, notes("lit"))))

@@ -54,6 +54,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 
 	t.Run("[PUSH-12] clock_off says how far the clock was off", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		for off, want := range map[time.Duration]string{
 			0: "ok", time.Millisecond: "ok", 2*time.Minute - time.Millisecond: "ok",
@@ -78,6 +79,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-12] a stamp is corrected by the mutation's offset, or by the request's where that is null", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		made := w.Clock.Now()
 		for _, off := range []time.Duration{-year, -time.Hour, -time.Second, 0, time.Second, time.Hour, year} {
@@ -91,6 +93,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-12] it is never later than the server's time at first receipt", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		m := offClock(rosa, year, false, rig.Create("observations", rig.ID(), w.Observation("")))
 		zero := int64(0)
@@ -105,6 +108,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-12] correction and capping change the milliseconds and not the counter", func(t *testing.T) {
+		w.on(t)
 		keisha := w.coordinator()
 		id, v := keisha.Create("sites", map[string]any{"name": "Stop", "venue": "truck_stop"})
 		applied(t, v)
@@ -124,6 +128,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-12] what waits keeps the stamp that was fixed when it first came", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		parent := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		child := offClock(rosa, -year, false, rig.Create("addenda", rig.ID(), map[string]any{"observation": parent.Ops[0].ID, "text": "more"}))
@@ -146,6 +151,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 		rig.Want(t, w.corrected(rosa, ahead.N), first)
 	})
 	t.Run("[PUSH-12] a clock that is a year wrong stops no write and reorders nothing", func(t *testing.T) {
+		w.on(t)
 		for _, off := range []time.Duration{-year, year} {
 			keisha, right := w.coordinator(), w.coordinator()
 			id, v := right.Create("sites", map[string]any{"name": "Stop", "venue": "truck_stop"})
@@ -167,6 +173,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-12] a wrong clock that nobody knows of does not win for ever", func(t *testing.T) {
+		w.on(t)
 		ahead, right := w.coordinator(), w.coordinator()
 		id, v := right.Create("sites", map[string]any{"name": "Stop", "venue": "truck_stop"})
 		applied(t, v)
@@ -181,6 +188,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 		rig.Want(t, w.record("sites", id)["notes"], "right")
 	})
 	t.Run("[PUSH-12] no event time is refused for lying in the future", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		for _, at := range []string{"2031-05-05T05:05:05.000Z", "9999-12-31T23:59:59.999Z", "1970-01-01T00:00:00Z", "2026-01-11 04:55:00.000Z"} {
 			id, v := rosa.Create("observations", with(w.Observation(""), "event_time", at))
@@ -191,6 +199,7 @@ func TestPushCorrectsClocks(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-12] a report keeps the device's time, the server's and how they differ", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		id := rig.ID()
 		m := offClock(rosa, -3*time.Hour, true, rig.Create("observations", id, w.Observation("")))

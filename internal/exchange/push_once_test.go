@@ -22,6 +22,7 @@ func TestPushCommitsBeforeItAnswers(t *testing.T) {
 	rosa := w.worker()
 
 	t.Run("[PUSH-1] a copy of the files, taken when the answer is there, holds all of the mutation", func(t *testing.T) {
+		w.on(t)
 		for range 5 {
 			id := rig.ID()
 			m := rosa.Mutation(rig.Create("observations", id, w.Observation(w.site)))
@@ -55,6 +56,7 @@ func TestPushCommitsBeforeItAnswers(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-1] row, entries, feed, clocks and verdict commit together or not at all", func(t *testing.T) {
+		w.on(t)
 		for _, table := range []string{"observations", "triage", "journal_entry", "journal_content", "journal_clock", "journal_feed", "journal_receipt"} {
 			before := w.print()
 			m := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation(w.site)))
@@ -73,6 +75,7 @@ func TestPushCommitsBeforeItAnswers(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-1] the connection that writes waits for the disk at every commit", func(t *testing.T) {
+		w.on(t)
 		var synchronous int
 		var mode string
 		if err := w.App.NonconcurrentDB().NewQuery("PRAGMA synchronous").Row(&synchronous); err != nil {
@@ -86,6 +89,7 @@ func TestPushCommitsBeforeItAnswers(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-1] a server that stops with the answer and starts again still has it", func(t *testing.T) {
+		w.on(t)
 		id := rig.ID()
 		m := rosa.Mutation(rig.Create("observations", id, w.Observation("")))
 		v := applied(t, rosa.Push(m)[0])
@@ -105,6 +109,7 @@ func TestPushTakesEffectOnce(t *testing.T) {
 	rosa, keisha := w.worker(), w.coordinator()
 
 	t.Run("[PUSH-2] the same mutation again gets the stored verdict and changes nothing", func(t *testing.T) {
+		w.on(t)
 		site := rig.ID()
 		created := keisha.Mutation(rig.Create("sites", site, map[string]any{"name": "Stop", "venue": "truck_stop"}))
 		base := applied(t, keisha.Push(created)[0]).Seq
@@ -139,6 +144,7 @@ func TestPushTakesEffectOnce(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-2] under another n it is known by stamp, lineage and content", func(t *testing.T) {
+		w.on(t)
 		m := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		first := applied(t, rosa.Push(m)[0])
 		before := w.print()
@@ -150,6 +156,7 @@ func TestPushTakesEffectOnce(t *testing.T) {
 		w.unchanged(before, "journal_receipt")
 	})
 	t.Run("[PUSH-2] twice in one request it takes effect once", func(t *testing.T) {
+		w.on(t)
 		id := rig.ID()
 		m := rosa.Mutation(rig.Create("observations", id, w.Observation("")))
 		twin := m
@@ -162,6 +169,7 @@ func TestPushTakesEffectOnce(t *testing.T) {
 		rig.Want(t, len(w.past("observations", id)), 1)
 	})
 	t.Run("[PUSH-2] a device that goes on under a new id is known by its old stamps", func(t *testing.T) {
+		w.on(t)
 		old := w.worker()
 		known := old.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		first := applied(t, old.Push(known)[0])
@@ -181,6 +189,7 @@ func TestPushTakesEffectOnce(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-2] a stamp of a device that is not an ancestor is refused", func(t *testing.T) {
+		w.on(t)
 		dee := w.worker()
 		heir := goOn(t, dee)
 		for name, device := range map[string]string{"another person's": rosa.ID, "nobody's": rig.ID(), "the heir's": heir.ID} {
@@ -196,6 +205,7 @@ func TestPushTakesEffectOnce(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-2] the same stamp with other content under another n is refused and kept", func(t *testing.T) {
+		w.on(t)
 		m := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		applied(t, rosa.Push(m)[0])
 		other := rosa.Mutation(rig.Create("observations", rig.ID(), with(w.Observation(""), "note", "something else")))
@@ -211,6 +221,7 @@ func TestPushTakesEffectOnce(t *testing.T) {
 		rig.Want(t, rosa.Push(other)[0], v)
 	})
 	t.Run("[PUSH-2] a receipt is there after years", func(t *testing.T) {
+		w.on(t)
 		m := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		v := applied(t, rosa.Push(m)[0])
 		w.Clock.Add(3 * 365 * 24 * time.Hour)
@@ -236,6 +247,7 @@ func TestPushSeesAFork(t *testing.T) {
 		w.unchanged(before)
 	}
 	t.Run("[PUSH-3] an n with other content is a fork, and nothing of the request is applied", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		known := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		applied(t, rosa.Push(known)[0])
@@ -252,6 +264,7 @@ func TestPushSeesAFork(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-3] a fork at the end of a request takes back what stands before it", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		early := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		several := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")), rig.Create("observations", rig.ID(), w.Observation("")))
@@ -261,6 +274,7 @@ func TestPushSeesAFork(t *testing.T) {
 		forked(t, rosa, early, several, known)
 	})
 	t.Run("[PUSH-3] content is stamp and ops: neither offset, epoch, schema nor spelling", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		m := rosa.Mutation(rig.Create("observations", rig.ID(), with(w.Observation(""), "people", 2)))
 		v := applied(t, rosa.Push(m)[0])
@@ -279,6 +293,7 @@ func TestPushSeesAFork(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-3] a receipt holds the content's hash only under the installation key", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		m := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		applied(t, rosa.Push(m)[0])
@@ -299,6 +314,7 @@ func TestPushSeesAFork(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-3] the device goes on under a new id and sends what is not acknowledged, stamps unchanged", func(t *testing.T) {
+		w.on(t)
 		phone := w.worker()
 		acknowledged := phone.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		applied(t, phone.Push(acknowledged)[0])
@@ -319,6 +335,7 @@ func TestPushSeesAFork(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-3] a number under which something old was sent again is taken too", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		m := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		applied(t, rosa.Push(m)[0])
@@ -333,6 +350,7 @@ func TestPushSeesAFork(t *testing.T) {
 		forked(t, heir, again)
 	})
 	t.Run("[PUSH-3] two copies that push at once are told apart, and one of them gives way whole", func(t *testing.T) {
+		w.on(t)
 		phone := w.worker()
 		a, b := *phone, *phone
 		send := func(d *rig.Device, note string) []wire.Mutation {
@@ -366,6 +384,7 @@ func TestPushSeesAFork(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-3] a fork stops nobody who pushes at the same time", func(t *testing.T) {
+		w.on(t)
 		phone := w.worker()
 		m := phone.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		applied(t, phone.Push(m)[0])

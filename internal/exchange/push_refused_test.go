@@ -21,6 +21,7 @@ func TestPushRefuses(t *testing.T) {
 	rosa, keisha := w.worker(), w.coordinator()
 
 	t.Run("[PUSH-6] every refusal says why, and all but taken are kept whole", func(t *testing.T) {
+		w.on(t)
 		gone, standing := rig.ID(), rig.ID()
 		applied(t, keisha.Do(rig.Create("sites", gone, map[string]any{"name": "Old", "venue": "hotel"})))
 		applied(t, keisha.Do(rig.Delete("sites", gone, 0)))
@@ -68,6 +69,7 @@ func TestPushRefuses(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-6] refused is for good, also when what was missing has come since", func(t *testing.T) {
+		w.on(t)
 		d := w.worker()
 		m := d.Mutation(rig.Create("sites", rig.ID(), map[string]any{"name": "Mine", "venue": "hotel"}))
 		v := verdict(t, d.Push(m)[0], wire.Refused, wire.CodeNotAllowed)
@@ -77,6 +79,7 @@ func TestPushRefuses(t *testing.T) {
 		rig.Want(t, w.record("sites", m.Ops[0].ID) == nil, true)
 	})
 	t.Run("[PUSH-6] the author and the coordinators find what was refused, nobody else does", func(t *testing.T) {
+		w.on(t)
 		v := rosa.Do(rig.Create("sites", rig.ID(), map[string]any{"name": "Mine", "venue": "hotel"}))
 		colleague, elsewhere := w.worker(), w.Enroll(access.Coordinator, w.hotel)
 		for d, sees := range map[*rig.Device]bool{rosa: true, keisha: true, colleague: false, elsewhere: false} {
@@ -86,6 +89,7 @@ func TestPushRefuses(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-6] the author of what was kept is found by the pseudonyms of the known devices", func(t *testing.T) {
+		w.on(t)
 		heir := goOn(t, w.worker())
 		v := heir.Do(rig.Create("sites", rig.ID(), map[string]any{"name": "Mine", "venue": "hotel"}))
 		stamp, err := hlc.Parse(fmt.Sprint(w.record("quarantine", v.Quarantine)["mutation"].(map[string]any)["stamp"]))
@@ -101,6 +105,7 @@ func TestPushRefuses(t *testing.T) {
 		rig.Want(t, found, []string{heir.ID})
 	})
 	t.Run("[PUSH-6] a mutation of several ops is kept with all of them", func(t *testing.T) {
+		w.on(t)
 		d := w.worker()
 		m := d.Mutation(rig.Create("observations", rig.ID(), w.Observation("")), rig.Create("sites", rig.ID(), map[string]any{"name": "Mine"}))
 		v := verdict(t, d.Push(m)[0], wire.Refused, wire.CodeNotAllowed)
@@ -130,6 +135,7 @@ func TestPushDefers(t *testing.T) {
 		return rig.Create("addenda", rig.ID(), map[string]any{"observation": report, "text": "she had a bag"})
 	}
 	t.Run("[PUSH-7] what depends on something that has not come waits, and is applied once it has", func(t *testing.T) {
+		w.on(t)
 		parent := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		child := rosa.Mutation(addendum(parent.Ops[0].ID))
 		for range 2 {
@@ -145,6 +151,7 @@ func TestPushDefers(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-7] of what waits only pseudonym, n, stamp and first receipt are kept", func(t *testing.T) {
+		w.on(t)
 		m := rosa.Mutation(rig.Create("addenda", rig.ID(), map[string]any{"observation": rig.ID(), "text": "unheard-of words"}))
 		before := w.print()
 		verdict(t, rosa.Push(m)[0], wire.Deferred, wire.CodeMissingDependency)
@@ -159,6 +166,7 @@ func TestPushDefers(t *testing.T) {
 			"stamp": strings.Replace(m.Stamp, rosa.ID, w.S.Key.Device(rosa.ID), 1), "first_at": fmt.Sprint(w.Clock.Now().UnixMilli())}})
 	})
 	t.Run("[PUSH-7] an update or delete of a record that does not exist yet waits", func(t *testing.T) {
+		w.on(t)
 		for _, collection := range []string{"sites", "observations", "submissions", "addenda", "triage"} {
 			verdict(t, keisha.Do(rig.Update(collection, rig.ID(), 5, map[string]any{"note": "x"})), wire.Deferred, wire.CodeMissingDependency)
 			verdict(t, keisha.Do(rig.Delete(collection, rig.ID(), 5)), wire.Deferred, wire.CodeMissingDependency)
@@ -171,6 +179,7 @@ func TestPushDefers(t *testing.T) {
 		rig.Want(t, w.record("sites", site.Ops[0].ID)["notes"], "lit")
 	})
 	t.Run("[PUSH-7] a coordinator's edit of the triage of a report that is not back yet waits for it", func(t *testing.T) {
+		w.on(t)
 		report := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		edit := keisha.Mutation(rig.Update("triage", wire.TriageID("observations", report.Ops[0].ID), 4, map[string]any{"status": "review"}))
 		verdict(t, keisha.Push(edit)[0], wire.Deferred, wire.CodeMissingDependency)
@@ -178,6 +187,7 @@ func TestPushDefers(t *testing.T) {
 		applied(t, keisha.Push(edit)[0])
 	})
 	t.Run("[PUSH-7] a mutation of several ops waits whole", func(t *testing.T) {
+		w.on(t)
 		first := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		both := rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation("")), addendum(first.Ops[0].ID))
 		verdict(t, rosa.Push(both)[0], wire.Deferred, wire.CodeMissingDependency)
@@ -187,6 +197,7 @@ func TestPushDefers(t *testing.T) {
 		applied(t, v[1])
 	})
 	t.Run("[PUSH-7] after thirty days it is refused, and kept", func(t *testing.T) {
+		w.on(t)
 		d := w.worker()
 		m := d.Mutation(addendum(rig.ID()))
 		verdict(t, d.Push(m)[0], wire.Deferred, wire.CodeMissingDependency)
@@ -201,6 +212,7 @@ func TestPushDefers(t *testing.T) {
 		verdict(t, d.Push(fresh)[0], wire.Deferred, wire.CodeMissingDependency) // its own thirty days begin now
 	})
 	t.Run("[PUSH-7] an op on a deleted record is refused gone", func(t *testing.T) {
+		w.on(t)
 		id := rig.ID()
 		applied(t, keisha.Do(rig.Create("sites", id, map[string]any{"name": "Old", "venue": "hotel"})))
 		applied(t, keisha.Do(rig.Delete("sites", id, 0)))
@@ -210,12 +222,14 @@ func TestPushDefers(t *testing.T) {
 		verdict(t, w.worker().Do(rig.Update("sites", id, 0, map[string]any{"notes": "lit"})), wire.Refused, wire.CodeGone)
 	})
 	t.Run("[PUSH-7] an op on a record whose create was refused is refused for that", func(t *testing.T) {
+		w.on(t)
 		id := rig.ID()
 		verdict(t, keisha.Do(rig.Create("sites", id, map[string]any{"venue": "hotel"})), wire.Refused, wire.CodeInvalid)
 		verdict(t, keisha.Do(rig.Update("sites", id, 0, map[string]any{"notes": "lit"})), wire.Refused, wire.CodeDependsOnRefused)
 		verdict(t, keisha.Do(rig.Delete("sites", id, 0)), wire.Refused, wire.CodeDependsOnRefused)
 	})
 	t.Run("[PUSH-7] a create that could not even be read holds back what depends on it", func(t *testing.T) {
+		w.on(t)
 		d := w.worker()
 		for name, spoil := range map[string]func(m wire.Mutation) map[string]any{
 			"stamp":  func(m wire.Mutation) map[string]any { return bend(t, m, map[string]any{"stamp": "today"}) },
@@ -238,6 +252,7 @@ func TestPushDefers(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-7] what was to be made by a mutation that was taken holds back what depends on it", func(t *testing.T) {
+		w.on(t)
 		report, v := rosa.Create("observations", w.Observation(""))
 		triage := wire.TriageID("observations", report)
 		other := w.coordinator()
@@ -248,6 +263,7 @@ func TestPushDefers(t *testing.T) {
 		verdict(t, keisha.Do(rig.Update("sites", site, 0, map[string]any{"notes": "lit"})), wire.Refused, wire.CodeDependsOnRefused)
 	})
 	t.Run("[PUSH-7] a reference to what was refused or deleted is refused", func(t *testing.T) {
+		w.on(t)
 		refused, deleted := rig.ID(), rig.ID()
 		verdict(t, keisha.Do(rig.Create("sites", refused, map[string]any{"venue": "hotel"})), wire.Refused, wire.CodeInvalid)
 		applied(t, keisha.Do(rig.Create("sites", deleted, map[string]any{"name": "Old", "venue": "hotel"})))
@@ -260,6 +276,7 @@ func TestPushDefers(t *testing.T) {
 		verdict(t, v, wire.Deferred, wire.CodeMissingDependency)
 	})
 	t.Run("[PUSH-7] an op on a record that exists but may not be touched is not allowed", func(t *testing.T) {
+		w.on(t)
 		report, v := rosa.Create("observations", w.Observation(""))
 		stranger := w.Enroll(access.Coordinator, w.hotel)
 		device := rosa.ID
@@ -287,6 +304,7 @@ func TestPushDefers(t *testing.T) {
 		rig.Want(t, len(w.past("observations", report)), 1)
 	})
 	t.Run("[PUSH-7] a full disk half way defers the rest, and does not hide what was committed", func(t *testing.T) {
+		w.on(t)
 		d := w.worker()
 		several := func() wire.Mutation {
 			return d.Mutation(rig.Create("observations", rig.ID(), w.Observation("")), rig.Create("observations", rig.ID(), w.Observation("")))
@@ -306,6 +324,7 @@ func TestPushDefers(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-4] a mutation that breaks the server's own code is refused and kept, and the rest goes on", func(t *testing.T) {
+		w.on(t)
 		d := w.worker()
 		list := []wire.Mutation{}
 		for range 5 {

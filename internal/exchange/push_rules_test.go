@@ -28,6 +28,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 	w := newTown(t)
 
 	t.Run("[PUSH-8] push lets each role do what the REST API lets it do, and nothing else", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		observed, v := rosa.Create("observations", w.Observation(w.site))
 		applied(t, v)
@@ -84,6 +85,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 		})
 	})
 	t.Run("[PUSH-8] organizations are the server's to a device: admins keep them over REST", func(t *testing.T) {
+		w.on(t)
 		pat := w.Enroll(access.Admin, w.ngo)
 		op := rig.Create("organizations", rig.ID(), map[string]any{"name": "O"})
 		verdict(t, pat.Do(op), wire.Refused, wire.CodeNotAllowed)
@@ -91,6 +93,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 		rig.Want(t, w.sameOverREST(w.coordinator(), rig.Create("organizations", rig.ID(), map[string]any{"name": "P"})), false)
 	})
 	t.Run("[PUSH-8] what the server sets is not allowed from a client", func(t *testing.T) {
+		w.on(t)
 		rosa, dee := w.worker(), w.staff()
 		now := w.Clock.Now().UTC().Format(wire.TimeFormat)
 		for field, value := range map[string]any{"organization": w.ngo, "author": rosa.User.ID, "received": now, "clock_off": "ok", "id": rig.ID()} {
@@ -109,6 +112,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-8] a plate is taken only where the organization allows it, and so is free text of site staff", func(t *testing.T) {
+		w.on(t)
 		rosa, dee := w.worker(), w.staff()
 		plate := map[string]any{"kind": "van", "color": "white", "plate_state": "MO", "plate_end": "12"}
 		try := func(d *rig.Device, fields map[string]any) wire.Verdict {
@@ -139,6 +143,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 		applied(t, try(dee, with(w.submission(w.site), "note", "she cried")))
 	})
 	t.Run("[PUSH-8] who a person is counts as it is when the push runs", func(t *testing.T) {
+		w.on(t)
 		d := w.worker()
 		_, v := d.Create("sites", map[string]any{"name": "S", "venue": "hotel"})
 		verdict(t, v, wire.Refused, wire.CodeNotAllowed)
@@ -166,6 +171,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 		verdict(t, v, wire.Refused, wire.CodeNotAllowed)
 	})
 	t.Run("[PUSH-8] a revoked device pushes nothing", func(t *testing.T) {
+		w.on(t)
 		d := w.worker()
 		m := d.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
 		device, err := w.App.FindRecordById("devices", d.ID)
@@ -181,6 +187,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 		w.unchanged(before)
 	})
 	t.Run("[PUSH-8] records are seen as the mutations before have left them", func(t *testing.T) {
+		w.on(t)
 		keisha, rosa := w.coordinator(), w.worker()
 		site, id := rig.ID(), rig.ID()
 		v := keisha.Push(
@@ -205,6 +212,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 		applied(t, v[1])
 	})
 	t.Run("[PUSH-8] the ops of a mutation are applied all or not at all", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		for _, spoil := range []wire.Op{
 			rig.Create("observations", rig.ID(), map[string]any{}),
@@ -249,6 +257,7 @@ func TestPushLosesNothingItDoesNotUnderstand(t *testing.T) {
 	w := newTown(t)
 	rosa, keisha := w.worker(), w.coordinator()
 	t.Run("[PUSH-9] what is not understood is kept in the journal's extra, wherever it stands", func(t *testing.T) {
+		w.on(t)
 		id := rig.ID()
 		m := loose(t, rosa.Mutation(rig.Create("observations", id, with(w.Observation(""), "weather", map[string]any{"sky": "fog", "°C": -4.5}))))
 		m["battery"] = 12
@@ -265,6 +274,7 @@ func TestPushLosesNothingItDoesNotUnderstand(t *testing.T) {
 		rig.Want(t, pushLoose(t, rosa, m)[0], v)
 	})
 	t.Run("[PUSH-9] the same holds for updates and deletes, also where nothing else changes", func(t *testing.T) {
+		w.on(t)
 		id := rig.ID()
 		applied(t, keisha.Do(rig.Create("sites", id, map[string]any{"name": "Stop", "venue": "truck_stop"})))
 		for _, op := range []wire.Op{
@@ -283,6 +293,7 @@ func TestPushLosesNothingItDoesNotUnderstand(t *testing.T) {
 		rig.Want(t, past[len(past)-1].Extra, map[string]any{"op": map[string]any{"why": "closed down"}})
 	})
 	t.Run("[PUSH-9] four kilobytes an op fit, one byte more is too large", func(t *testing.T) {
+		w.on(t)
 		frame := len(`{"fields":{"pad":""}}`)
 		pad := func(n int) wire.Op {
 			return rig.Create("observations", rig.ID(), with(w.Observation(""), "pad", strings.Repeat("x", n-frame)))
@@ -293,11 +304,13 @@ func TestPushLosesNothingItDoesNotUnderstand(t *testing.T) {
 		verdict(t, rosa.Do(pad(4096), pad(4097)), wire.Refused, wire.CodeTooLarge)
 	})
 	t.Run("[PUSH-9] what is understood has no code, and no extra", func(t *testing.T) {
+		w.on(t)
 		id, v := rosa.Create("observations", w.Observation(""))
 		applied(t, v)
 		rig.Want(t, len(w.past("observations", id)[0].Extra), 0)
 	})
 	t.Run("[PUSH-9] what comes around a record that is there already is kept too", func(t *testing.T) {
+		w.on(t)
 		id := rig.ID()
 		first := rosa.Mutation(rig.Create("observations", id, w.Observation("")))
 		applied(t, rosa.Push(first)[0])
@@ -312,6 +325,7 @@ func TestPushNeverOverwritesAnID(t *testing.T) {
 	w := newTown(t)
 	rosa, keisha := w.worker(), w.coordinator()
 	t.Run("[PUSH-11] the same content from the same author is a no-op with the record's version", func(t *testing.T) {
+		w.on(t)
 		for _, c := range []struct {
 			d          *rig.Device
 			collection string
@@ -341,6 +355,7 @@ func TestPushNeverOverwritesAnID(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-11] the version of a no-op is that of the record as it is by now", func(t *testing.T) {
+		w.on(t)
 		fields := map[string]any{"name": "Stop", "venue": "truck_stop"}
 		id, v := keisha.Create("sites", fields)
 		applied(t, v)
@@ -349,6 +364,7 @@ func TestPushNeverOverwritesAnID(t *testing.T) {
 		rig.Want(t, w.record("sites", id)["notes"], "lit")
 	})
 	t.Run("[PUSH-11] other content, or another author, is refused and kept, and overwrites nothing", func(t *testing.T) {
+		w.on(t)
 		id, v := rosa.Create("observations", w.Observation(w.site))
 		applied(t, v)
 		before := w.record("observations", id)
@@ -366,11 +382,13 @@ func TestPushNeverOverwritesAnID(t *testing.T) {
 		rig.Want(t, len(w.past("observations", id)), 1)
 	})
 	t.Run("[PUSH-11] an id belongs to one collection and may be used in another", func(t *testing.T) {
+		w.on(t)
 		id, v := rosa.Create("observations", w.Observation(""))
 		applied(t, v)
 		applied(t, rosa.Do(rig.Create("submissions", id, w.submission(w.site))))
 	})
 	t.Run("[PUSH-11] what clients write has no unique index but the id", func(t *testing.T) {
+		w.on(t)
 		for name, row := range access.Table {
 			if row.Create == nil && row.Update == nil {
 				continue

@@ -23,6 +23,7 @@ func TestPushOfSiteStaff(t *testing.T) {
 	triage := wire.TriageID("submissions", report)
 
 	t.Run("[R8] a staff report belongs to the organization that serves the site, and its coordinator sees it", func(t *testing.T) {
+		w.on(t)
 		view := keisha.Fresh()
 		got := object(t, view["submissions"][report])
 		rig.Want(t, got["organization"], w.ngo)
@@ -32,6 +33,7 @@ func TestPushOfSiteStaff(t *testing.T) {
 		}
 	})
 	t.Run("[R9] nobody sees who wrote it, by push, pull or REST", func(t *testing.T) {
+		w.on(t)
 		rig.Want(t, object(t, keisha.Fresh()["submissions"][report])["author"], "")
 		status, got := w.rest(keisha, http.MethodGet, "submissions/records/"+report, nil)
 		rig.Want(t, []any{status, got["author"]}, []any{200, ""})
@@ -44,6 +46,7 @@ func TestPushOfSiteStaff(t *testing.T) {
 		}
 	})
 	t.Run("[R8] her boss and her boss's organization see nothing of it", func(t *testing.T) {
+		w.on(t)
 		for _, d := range []*rig.Device{tom, inHotel, head} {
 			for collection, records := range d.Fresh() {
 				for id, raw := range records {
@@ -66,10 +69,12 @@ func TestPushOfSiteStaff(t *testing.T) {
 		}
 	})
 	t.Run("[R8] she herself does not read it back from the server", func(t *testing.T) {
+		w.on(t)
 		view := marisol.Fresh()
 		rig.Want(t, len(view["submissions"])+len(view["triage"]), 0)
 	})
 	t.Run("[R8] a report that is refused is kept for the organization that serves the site, without its author", func(t *testing.T) {
+		w.on(t)
 		second := w.Organization("Second outreach")
 		other := w.Site("Hotel two", w.hotel, second)
 		dee := w.Enroll(access.Staff, w.hotel, w.site, other)
@@ -90,6 +95,7 @@ func TestPushOfSiteStaff(t *testing.T) {
 		rig.Want(t, len(keisha.Fresh()["quarantine"]) > 0, true)
 	})
 	t.Run("[R9] a refused mutation in which staff name themselves is kept without that", func(t *testing.T) {
+		w.on(t)
 		_, v := marisol.Create("submissions", with(w.submission(w.site), "author", marisol.User.ID))
 		verdict(t, v, wire.Refused, wire.CodeNotAllowed)
 		text := fmt.Sprint(w.record("quarantine", v.Quarantine))
@@ -98,6 +104,7 @@ func TestPushOfSiteStaff(t *testing.T) {
 		}
 	})
 	t.Run("[R9] an addendum of staff to their own report has no author, and nobody else of staff can write one", func(t *testing.T) {
+		w.on(t)
 		add := func(d *rig.Device) (string, wire.Verdict) {
 			return d.Create("addenda", map[string]any{"submission": report, "text": "she asked for help"})
 		}
@@ -113,6 +120,7 @@ func TestPushOfSiteStaff(t *testing.T) {
 		applied(t, v)
 	})
 	t.Run("[R8] a report of staff without a site belongs to who serves their first site", func(t *testing.T) {
+		w.on(t)
 		fields := w.submission("")
 		delete(fields, "site")
 		id, v := marisol.Create("submissions", fields)
@@ -120,6 +128,7 @@ func TestPushOfSiteStaff(t *testing.T) {
 		rig.Want(t, w.record("submissions", id)["organization"], w.ngo)
 	})
 	t.Run("[R8] a worker's report at a site belongs to who serves it, without one to the worker's organization", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		for site, organization := range map[string]string{w.site: w.ngo, "": w.ngo} {
 			id, v := rosa.Create("observations", w.Observation(site))

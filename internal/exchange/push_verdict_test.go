@@ -106,6 +106,7 @@ func TestPushAnswersEveryMutation(t *testing.T) {
 	w := newTown(t)
 
 	t.Run("[PUSH-4] one bad mutation among twenty: nineteen are applied, it is refused and kept", func(t *testing.T) {
+		w.on(t)
 		for i := range poisons(t, w, w.NewDevice()) {
 			rosa := w.worker() // their stamps are alike, so each has a device of its own
 			p := poisons(t, w, rosa)[i]
@@ -143,10 +144,12 @@ func TestPushAnswersEveryMutation(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-4] what was refused can be read by the coordinator's next pull, whatever is in it", func(t *testing.T) {
+		w.on(t)
 		keisha := w.coordinator()
 		rig.Want(t, len(keisha.Fresh()["quarantine"]), w.count("quarantine"))
 	})
 	t.Run("[PUSH-4] a refused one holds back only what depends on it", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		bad, good := rig.ID(), rig.ID()
 		addendum := func(report string) wire.Op {
@@ -169,6 +172,7 @@ func TestPushAnswersEveryMutation(t *testing.T) {
 		rig.Want(t, len(w.rows(`SELECT 1 FROM addenda`, nil)), 1)
 	})
 	t.Run("[PUSH-4] a request whose envelope is wrong is refused whole, and nothing of it is applied", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		good := loose(t, rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation(""))))
 		n := func(v any) map[string]any {
@@ -224,6 +228,7 @@ func TestPushAnswersEveryMutation(t *testing.T) {
 		applied(t, pushLoose(t, rosa, good)[0])
 	})
 	t.Run("[PUSH-4] a push of nothing is answered with no verdicts, as a list", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		before := w.print()
 		a := w.postPush(rosa, mustJSON(t, envelope(rosa)), nil)
@@ -242,6 +247,7 @@ func TestPushAnswersEveryMutation(t *testing.T) {
 		}
 	})
 	t.Run("[PUSH-4] keys of the envelope that nobody knows are for later versions", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		e := envelope(rosa, rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation(""))))
 		e["battery"], e["Device"] = 30, "not the device"
@@ -255,6 +261,7 @@ func TestPushAnswersEveryMutation(t *testing.T) {
 func TestPushKeepsOrder(t *testing.T) {
 	w := newTown(t)
 	t.Run("[PUSH-5] n may have gaps, within a request and between two", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		send := func(ns ...int64) {
 			t.Helper()
@@ -276,6 +283,7 @@ func TestPushKeepsOrder(t *testing.T) {
 		send(wire.MaxN)
 	})
 	t.Run("[PUSH-5] within a request the order of n holds, through ops of one and of several", func(t *testing.T) {
+		w.on(t)
 		keisha := w.coordinator()
 		id := rig.ID()
 		list := []wire.Mutation{keisha.Mutation(rig.Create("sites", id, map[string]any{"name": "0", "venue": "hotel"}))}
@@ -304,6 +312,7 @@ func TestPushKeepsOrder(t *testing.T) {
 		rig.Want(t, names, []any{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"})
 	})
 	t.Run("[PUSH-5] two requests of one device at once end well, each mutation once", func(t *testing.T) {
+		w.on(t)
 		rosa := w.worker()
 		note := rig.ID()
 		var list []wire.Mutation
@@ -339,6 +348,7 @@ func TestPushKeepsOrder(t *testing.T) {
 		rig.Want(t, len(w.rows(`SELECT 1 FROM observations WHERE note={:n}`, dbx.Params{"n": note})), 9)
 	})
 	t.Run("[PUSH-5] devices that push at once share commits, and each gets its own verdicts", func(t *testing.T) {
+		w.on(t)
 		var wg sync.WaitGroup
 		for range 12 {
 			d := w.worker()

@@ -35,6 +35,13 @@ func newTown(t *testing.T) *town {
 	return w
 }
 
+// on makes what fails in the town fail this subtest.
+func (w *town) on(t *testing.T) {
+	outer := w.T
+	w.T = t
+	t.Cleanup(func() { w.T = outer })
+}
+
 func (w *town) worker() *rig.Device      { w.T.Helper(); return w.Enroll(access.Worker, w.ngo) }
 func (w *town) coordinator() *rig.Device { w.T.Helper(); return w.Enroll(access.Coordinator, w.ngo) }
 func (w *town) staff() *rig.Device       { w.T.Helper(); return w.Enroll(access.Staff, w.hotel, w.site) }
@@ -123,9 +130,16 @@ func (w *town) print() map[string]string {
 func (w *town) unchanged(before map[string]string, but ...string) {
 	w.T.Helper()
 	for table, text := range w.print() {
-		if text != before[table] && !slices.Contains(but, table) {
-			w.T.Fatalf("%s changed:\n%s\n--- before:\n%s", table, text, before[table])
+		if text == before[table] || slices.Contains(but, table) {
+			continue
 		}
+		was, is := strings.Split(before[table], "\n"), strings.Split(text, "\n")
+		for _, line := range is {
+			if !slices.Contains(was, line) {
+				w.T.Fatalf("%s has a new row: %.400q", table, line)
+			}
+		}
+		w.T.Fatalf("%s has %d rows, and had %d", table, len(is), len(was))
 	}
 }
 

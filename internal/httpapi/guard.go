@@ -40,7 +40,10 @@ func ReadOnlySQL(e *core.RequestEvent) error {
 		Query string `json:"query"`
 	}
 	query := ""
-	if json.Unmarshal(body, &form) == nil {
+	// Only as JSON: PocketBase would read a form or XML body by other rules, and
+	// find another query in the same bytes.
+	asJSON := strings.HasPrefix(e.Request.Header.Get("Content-Type"), "application/json")
+	if asJSON && json.Unmarshal(body, &form) == nil {
 		query = strings.ToUpper(strings.TrimSuffix(strings.TrimSpace(form.Query), ";"))
 	}
 	if !(strings.HasPrefix(query, "SELECT") || strings.HasPrefix(query, "EXPLAIN")) || strings.Contains(query, ";") {

@@ -31,6 +31,7 @@ type Store struct {
 	Catalog checklist.Catalog
 
 	checklists sync.Map // id -> *checklist.Checklist
+	mutations  sync.Map // *core.TxAppInfo -> *journal.Tx: what is being written in a transaction
 }
 
 // Writer is who writes a record and how: it goes with the record through

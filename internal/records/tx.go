@@ -33,6 +33,8 @@ func (s *Store) Transact(fn func(tx *Tx) error) error {
 	var touched map[string]bool
 	err := s.App.RunInTransaction(func(app core.App) error {
 		tx := &Tx{Tx: journal.Begin(app.NonconcurrentDB()), store: s, app: app, cache: map[string]*core.Record{}, inserts: map[string]*insertion{}}
+		s.mutations.Store(app.TxInfo(), tx.Tx)
+		defer s.mutations.Delete(app.TxInfo())
 		err := fn(tx)
 		touched = tx.Touched()
 		return errors.Join(err, tx.Close())

@@ -25,15 +25,49 @@ func (s *Store) Journalled(op string, app core.App, record *core.Record, setApp 
 	defer record.SetRaw(writerKey, nil)
 	return app.RunInTransaction(func(tx core.App) error {
 		setApp(tx)
-		before, err := s.before(op, tx, w, record)
-		if err != nil {
-			return err
-		}
-		if err := next(); err != nil {
-			return err
-		}
-		return s.journal(tx, w, op, record, before)
+		return s.within(tx, w, func() error {
+			before, err := s.before(op, tx, w, record)
+			if err != nil {
+				return err
+			}
+			if err := next(); err != nil {
+				return err
+			}
+			return s.journalWith(tx, w, op, record, before)
+		})
 	})
+}
+
+// within runs a write with the journal of the mutation that it belongs to: the
+// push's, that of the delete that it is a cascade of, or one of its own. Two
+// journals in one transaction would give out the same seq.
+func (s *Store) within(tx core.App, w *Writer, fn func() error) error {
+	if w.Journal != nil {
+		return fn()
+	}
+	info := tx.TxInfo()
+	defer func() { w.Journal = nil }()
+	if outer, ok := s.mutations.Load(info); ok {
+		w.Journal = outer.(*journal.Tx)
+		return fn()
+	}
+	w.Journal = journal.Begin(tx.NonconcurrentDB())
+	s.mutations.Store(info, w.Journal)
+	defer s.mutations.Delete(info)
+	err := fn()
+	touched := w.Journal.Touched()
+	if err = errors.Join(err, w.Journal.Close()); err != nil {
+		return err
+	}
+	if s.Notify != nil {
+		info.OnComplete(func(txErr error) error {
+			if txErr == nil {
+				s.Notify(touched)
+			}
+			return nil
+		})
+	}
+	return nil
 }
 
 // before reads what stands, inside the transaction. A REST update was loaded
@@ -59,30 +93,6 @@ func (s *Store) before(op string, tx core.App, w *Writer, record *core.Record) (
 		}
 	}
 	return standing, nil
-}
-
-// journal writes the entry of a record that was just written.
-func (s *Store) journal(tx core.App, w *Writer, op string, record *core.Record, before access.Values) error {
-	if w.Journal != nil {
-		return s.journalWith(tx, w, op, record, before)
-	}
-	w.Journal = journal.Begin(tx.NonconcurrentDB())
-	err := s.journalWith(tx, w, op, record, before)
-	touched := w.Journal.Touched()
-	err = errors.Join(err, w.Journal.Close())
-	w.Journal = nil
-	if err != nil {
-		return err
-	}
-	if info := tx.TxInfo(); info != nil && s.Notify != nil {
-		info.OnComplete(func(txErr error) error {
-			if txErr == nil {
-				s.Notify(touched)
-			}
-			return nil
-		})
-	}
-	return nil
 }
 
 // anonymous are the collections whose entries name no actor (JOURNAL-4).
