@@ -101,6 +101,9 @@ func TestHotelWalk(t *testing.T) {
 		if w.person("coordinator of hotel X").Fresh()["users"][staff] != nil {
 			t.Error("the owner's coordinator pulls the staff member")
 		}
+		if _, listed := w.list(w.person("coordinator of hotel X").Token, "users"); listed[staff] != nil {
+			t.Error("the owner's coordinator lists the staff member")
+		}
 		if w.person("coordinator A").Fresh()["users"][staff] == nil {
 			t.Error("the serving coordinator does not pull the staff member")
 		}
