@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -705,12 +706,13 @@ func TestTrouble(t *testing.T) {
 		d := quick(t, f)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		down := true
+		var up atomic.Bool
 		f.answer = func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
-			if down {
-				cut(w)
+			if up.Load() {
+				return false
 			}
-			return down
+			cut(w)
+			return true
 		}
 		d.opt.Sleep = sleep
 		reports := make(chan error, 100)
@@ -720,7 +722,7 @@ func TestTrouble(t *testing.T) {
 		if err := <-reports; !errors.Is(err, ErrOffline) {
 			t.Fatalf("first try: %v", err)
 		}
-		f.with(func() { down = false })
+		up.Store(true)
 		if err := <-reports; err != nil {
 			t.Fatalf("second try: %v", err)
 		}

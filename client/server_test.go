@@ -243,6 +243,96 @@ func TestAgainstTheServer(t *testing.T) {
 		}
 	})
 
+	t.Run("[EPOCH-1] after the machine went back to a snapshot, what the server lost is back, once", func(t *testing.T) {
+		r := rig.New(t)
+		ngo := r.Organization("Outreach")
+		worker, keisha := device(t, r, access.Worker, ngo), device(t, r, access.Coordinator, ngo)
+		save := func(n int) {
+			for range n {
+				if _, err := worker.Observe(client.Observation{EventTime: time.Now()}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		move := func() {
+			r.Start()
+			for _, d := range []*client.Device{worker, keisha} {
+				if err := d.SetURL(r.URL); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		save(2)
+		mustSync(t, worker)
+		r.Stop()
+		snapshot := t.TempDir()
+		if err := os.CopyFS(snapshot, os.DirFS(r.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		move()
+		save(3)
+		mustSync(t, worker)
+		mustSync(t, keisha)
+		r.Stop()
+		for _, name := range []string{"data.db", "data.db-wal", "data.db-shm"} {
+			os.Remove(filepath.Join(r.Dir, name)) // the last two may not be there
+			raw, err := os.ReadFile(filepath.Join(snapshot, name))
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			if err == nil {
+				err = os.WriteFile(filepath.Join(r.Dir, name), raw, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		move()
+		save(1)
+		if report := mustSync(t, worker); !report.Push.Rewound {
+			t.Errorf("%+v", report.Push)
+		}
+		if s, err := worker.Status(); err != nil || s.Waiting != 0 || s.NeedsAttention != 0 || s.Received != 6 {
+			t.Errorf("%+v %v", s, err)
+		}
+		if report := mustSync(t, keisha); !report.Pull.Reset {
+			t.Errorf("the coordinator's view was not made anew: %+v", report.Pull)
+		}
+		all, err := keisha.Records("observations")
+		if err != nil || len(all) != 6 {
+			t.Errorf("%d observations, %v", len(all), err)
+		}
+		if again := mustSync(t, worker); again.Push.Sent != 0 || again.Pull.Reset {
+			t.Errorf("not at rest: %+v", again)
+		}
+	})
+
+	t.Run("[PULL-5] staff read their reports back from their own device, for the server shows them to nobody of the house", func(t *testing.T) {
+		r := rig.New(t)
+		ngo, hotel := r.Organization("Outreach"), r.Organization("Hotel")
+		site := r.Site("Hotel one", hotel, ngo)
+		marisol, keisha := device(t, r, access.Staff, hotel, site), device(t, r, access.Coordinator, ngo)
+		mustSync(t, marisol)
+		filled, err := marisol.Fill(client.Submission{Checklist: "hotel_house", EventTime: time.Now(), About: "coworker",
+			Details: client.Details{Site: site}, Answers: map[string]string{"hotel_house.01": "yes"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report := mustSync(t, marisol); report.Push.Verdicts[0].Verdict != "applied" {
+			t.Fatalf("%+v", report.Push)
+		}
+		mustSync(t, marisol)
+		own, ok, err := marisol.Record("submissions", filled.IDs[0])
+		if err != nil || !ok || own.State != client.Received || own.Seq != 0 {
+			t.Errorf("%+v %v %v", own, ok, err)
+		}
+		mustSync(t, keisha)
+		seen, ok, err := keisha.Record("submissions", filled.IDs[0])
+		if err != nil || !ok || seen.Text("author") != "" {
+			t.Errorf("%+v %v %v", seen, ok, err)
+		}
+	})
+
 	t.Run("[LIVE-2] a manager's watch goes on without reports", func(t *testing.T) {
 		r := rig.New(t)
 		hotel := r.Organization("Hotel")

@@ -35,7 +35,32 @@ to standard output. Nothing in the outbox is lost by any of these:
   5  the store is open in another process
   6  what answered is not a Fieldpost server (a wifi's sign-in page, say)
   7  something needs attention: parked items are in the outbox
-  8  the store cannot be used: disk full, not writable, damaged, or no device store`
+  8  the store cannot be used: disk full, not writable, damaged, or no device store
+
+  result      members; those in brackets are left out when there is nothing to say
+  enrolled    device user role organization sites locale url pulled records
+  saved       n stamp collection id state waiting [correction_of]
+  verdict     n verdict stamp state collection id [seq code message quarantine conflicts replayed]
+  sync        sent applied merged refused deferred replayed parked forked waiting
+              needs_attention, and those of pull
+  pull        changes new changed gone seen reset rewound records
+  status      device enrolled saved waiting received seen needs_attention corrected
+              pulled records resetting store [name user role organization sites url
+              oldest_waiting last_contact last_contact_url clock_offset_ms problem
+              doubtful lineage]
+  mutation    n stamp phase state made records [code message verdict corrected_by
+              correction_of mutation device]
+  retry       n state
+  exported    file mutations
+  collection  collection records
+  record      collection id record [seq state n]
+  change      kind collection id own reset [seq event_time received urgency report]
+  seen        id
+  state       state [code message hint]
+
+state of what was saved: saved on this phone, waiting, received, seen by a
+coordinator, needs attention. state of a watch: connecting, live, polling, behind.
+kind of a change: new, changed, gone. Times are RFC 3339 in UTC.`
 
 // device is what the commands share: the flags, and where to print.
 type device struct {

@@ -181,6 +181,8 @@ func (d *device) watchCommand() *cobra.Command {
 	c := d.command("watch", "Print each change as it arrives, until interrupted", 0, func(c *cobra.Command, _ []string) error {
 		ctx, stop := interruptible(c)
 		defer stop()
+		ctx, giveUp := context.WithCancel(ctx)
+		defer giveUp()
 		if seconds > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
@@ -190,7 +192,7 @@ func (d *device) watchCommand() *cobra.Command {
 			if err := setURL(dev, *url); err != nil {
 				return err
 			}
-			w := &watching{d: d, dev: dev, out: c.OutOrStdout()}
+			w := &watching{d: d, dev: dev, out: c.OutOrStdout(), giveUp: giveUp}
 			err := dev.Watch(ctx, client.Watcher{Change: w.change, Seen: w.seen, State: w.state})
 			switch {
 			case w.err != nil: // nobody reads any more
@@ -216,10 +218,17 @@ type watching struct {
 	reached bool  // the server has answered during this watch
 	last    error // why it is not reached
 	history int   // records of a full view, not printed one by one as text
-	err     error // the first failure to print
+	err     error // why it cannot print
+	giveUp  context.CancelFunc
 }
 
-func (w *watching) note(err error) { w.err = errors.Join(w.err, err) }
+// note ends the watch when nobody can read it any more.
+func (w *watching) note(err error) {
+	if err != nil {
+		w.err = errors.Join(w.err, err)
+		w.giveUp()
+	}
+}
 
 func (w *watching) state(s client.LiveState, err error) {
 	if s == client.Live || s == client.Polling {

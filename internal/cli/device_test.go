@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,12 +22,13 @@ import (
 
 // phone runs device commands on one store.
 type phone struct {
-	t     *testing.T
-	store string
+	t       *testing.T
+	store   string
+	members map[string][]string // of results, as the help has them
 }
 
 func newPhone(t *testing.T) phone {
-	return phone{t, filepath.Join(t.TempDir(), "device.db")}
+	return phone{t, filepath.Join(t.TempDir(), "device.db"), documented(t)}
 }
 
 // buffer is written by a watch while a test reads it.
@@ -57,6 +59,12 @@ func (p phone) parse(text string) (lines []map[string]any) {
 			p.t.Fatalf("not a line of JSON: %s", text)
 		}
 		lines = append(lines, line)
+		result, isResult := line["result"].(string)
+		for member := range line {
+			if isResult && member != "result" && !slices.Contains(p.members[result], member) {
+				p.t.Errorf("the help of device does not tell of member %q of result %q", member, result)
+			}
+		}
 	}
 	return lines
 }
@@ -100,6 +108,27 @@ func (p phone) fails(exit int, code string, args ...string) map[string]any {
 		p.t.Errorf("%v: exit %d, %v; want %d, %s", args, got, last, exit, code)
 	}
 	return last
+}
+
+// documented reads the help: which members a result may have.
+func documented(t *testing.T) map[string][]string {
+	t.Helper()
+	members := map[string][]string{}
+	_, table, ok := strings.Cut(deviceHelp, "say\n")
+	table, _, end := strings.Cut(table, "\n\n")
+	if !ok || !end {
+		t.Fatal("the help has no table of results")
+	}
+	result := ""
+	for _, line := range strings.Split(table, "\n") {
+		words := strings.Fields(strings.NewReplacer("[", " ", "]", " ", ",", " ").Replace(line))
+		if !strings.HasPrefix(line, "    ") {
+			result, words = words[0], words[1:]
+		}
+		members[result] = append(members[result], words...)
+	}
+	members["sync"] = append(members["sync"], members["pull"]...)
+	return members
 }
 
 func (p phone) wants(what string, got, want any) {
@@ -293,12 +322,13 @@ func TestDevice(t *testing.T) {
 		if _, err := os.Stat(nowhere.store); err == nil {
 			t.Error("a mistyped store was made")
 		}
-		foreign := phone{t, filepath.Join(t.TempDir(), "notes.txt")}
+		foreign := newPhone(t)
 		if err := os.WriteFile(foreign.store, bytes.Repeat([]byte("notes\n"), 200), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		foreign.fails(ExitUnwritable, "store_foreign", "status")
-		below := phone{t, filepath.Join(foreign.store, "device.db")}
+		below := newPhone(t)
+		below.store = filepath.Join(foreign.store, "device.db")
 		below.fails(ExitUnwritable, "store_unwritable", "enroll", "--url", r.URL, "--invite", "x")
 	})
 
