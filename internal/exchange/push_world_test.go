@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -113,17 +114,46 @@ func (w *town) print() map[string]string {
 	w.T.Helper()
 	out := map[string]string{}
 	for _, table := range tables(w.T, w.App.ConcurrentDB()) {
-		if table == "journal_contact" {
-			continue
+		if table != "journal_contact" {
+			lines := printed(w.T, w.App.ConcurrentDB(), table)
+			sort.Strings(lines)
+			out[table] = strings.Join(lines, "\n")
 		}
-		var lines []string
-		for _, row := range w.rows("SELECT * FROM {{"+table+"}}", nil) {
-			lines = append(lines, fmt.Sprint(row)) // sorted by column
-		}
-		sort.Strings(lines)
-		out[table] = strings.Join(lines, "\n")
 	}
 	return out
+}
+
+// printed gives the rows of a table, each as one line.
+func printed(t testing.TB, db dbx.Builder, table string) []string {
+	t.Helper()
+	rows, err := db.NewQuery("SELECT * FROM {{" + table + "}}").Rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, targets := make([]sql.RawBytes, len(columns)), make([]any, len(columns))
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	var lines []string
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			t.Fatal(err)
+		}
+		var line []byte
+		for i, c := range columns {
+			line = append(append(append(append(line, c...), '='), values[i]...), ' ')
+		}
+		lines = append(lines, strings.ReplaceAll(string(line), "\n", `\n`))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return lines
 }
 
 // unchanged fails when a table but those named differs from what was printed.
