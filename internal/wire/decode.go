@@ -25,8 +25,8 @@ type Problem struct {
 // Received is a mutation as the server decoded it. When Problem is set the
 // rest may be incomplete, but Whole, N and Content always stand: the mutation
 // is refused and kept. Whole is then what is kept: a number that no float64
-// holds is a json.Number in it, and of a mutation nested too deep it has n,
-// stamp and the JSON itself as text.
+// holds is a json.Number in it, and of a mutation too large or nested too deep
+// it has n, stamp and the JSON itself as text, and Heads what its ops name.
 type Received struct {
 	N       int64
 	Stamp   hlc.Stamp
@@ -37,6 +37,8 @@ type Received struct {
 	Ops     []ReceivedOp
 	Sealed  string
 	Whole   map[string]any // the mutation as it was sent
+	Size    int            // bytes, as it stands in the inflated body
+	Heads   []Head         // of what is kept as text, the first MaxHeads ops
 	Content [32]byte       // PUSH-3: SHA-256 of the canonical {stamp, ops}, or of the sealed text
 	Extra   map[string]any // members of the mutation that are not understood
 	Problem *Problem
@@ -191,8 +193,11 @@ func decodeMutation(raw json.RawMessage, depth int) (*Received, error) {
 	if !opens(raw, '{') {
 		return nil, fault.New(fault.BadRequest, "`mutations` holds something that is no object.")
 	}
+	if len(raw) > MaxMutationBytes {
+		return decodeLarge(raw)
+	}
 	whole, inRange := decodeValue(raw)
-	r := &Received{}
+	r := &Received{Size: len(raw)}
 	r.Whole, _ = whole.(map[string]any)
 	n, ok := asInteger(r.Whole["n"])
 	if !ok || n < 1 {
@@ -208,17 +213,12 @@ func decodeMutation(raw json.RawMessage, depth int) (*Received, error) {
 	case r.Problem != nil:
 	case !inRange:
 		r.Problem = invalid("The mutation holds a number that is out of range.")
-	case len(raw) > MaxMutationBytes:
-		r.Problem = &Problem{CodeTooLarge, "The mutation is larger than 1 MiB."}
 	}
 	if depth > MaxDepth {
 		// As JSON it would be nested deeper in whatever shows it later, and
 		// what reads that may give up on all of it. As text it harms nobody,
 		// but whoever stores it must know that the text names the device.
-		r.Whole = map[string]any{"n": float64(n), "text": string(raw)}
-		if r.HasTime {
-			r.Whole["stamp"] = r.Stamp.String()
-		}
+		r.keepAsText(raw)
 		r.Ops, r.Extra = nil, nil
 		r.Problem = invalid("The mutation is nested deeper than 64 levels.")
 	}
