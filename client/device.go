@@ -44,6 +44,10 @@ type Device struct {
 		jumped bool // seen, and not yet noted in the store
 	}
 	random sync.Mutex
+
+	// How much one request carries on the link as it is; 0: as much as the
+	// server takes. Under pushing and pulling.
+	batch, page int
 }
 
 // Open opens the store file of a device, and makes it, with a new device id

@@ -43,6 +43,7 @@ type Error struct {
 
 	status int          // HTTP status, 0 when no answer came
 	limits *wire.Limits // with too_large
+	begun  bool         // an answer had begun, and was cut
 }
 
 // Error gives code and message, and the cause for a log.

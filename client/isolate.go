@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/fieldpost/fieldpost/internal/fault"
@@ -24,6 +25,8 @@ const (
 	maxBlind     = 10                     // parked with nothing answered at all: it is the server
 	failsToPark  = 5                      // pushes in which one failed alone with a 5xx, and was the only one to
 	failsOfMany  = 20                     // the same when others fail as well: more likely it is the server
+	smallBatch   = 20                     // what is not too much for any link
+	maxSlow      = 2                      // batches cut down in one push because they took too long
 	codeSending  = "cannot_be_sent"       // why a mutation is parked by this device
 	parkedByUs   = "The server fails on this one each time it is sent."
 	parkedTooBig = "The server does not take anything this large."
@@ -49,7 +52,14 @@ func (p *pusher) deliver(ctx context.Context, batch []item, since int) error {
 	err := p.postPatiently(ctx, batch)
 	switch {
 	case err == nil:
+		if len(batch) == p.d.batch { // the link carries it: more next time
+			p.d.batch *= 2
+		}
 		return nil
+	case tooSlow(ctx, err) && len(batch) > smallBatch && p.slow < maxSlow:
+		p.slow++
+		p.max = max(smallBatch, len(batch)/4)
+		p.d.batch = p.max
 	case tooLarge(err):
 		if e := Explain(err); e.limits != nil && e.limits.Mutations > 0 && e.limits.Bytes > 0 && e.limits.Inflated > 0 {
 			if err := p.d.setLimits(ctx, e.limits); err != nil {
@@ -65,8 +75,11 @@ func (p *pusher) deliver(ctx context.Context, batch []item, since int) error {
 	case len(batch) == 1:
 		return p.suspect(ctx, suspect{batch[0], since, err})
 	}
-	half := len(batch) / 2
-	for _, part := range [][]item{batch[:half], batch[half:]} {
+	size := (len(batch) + 1) / 2
+	if tooSlow(ctx, err) {
+		size = p.max
+	}
+	for part := range slices.Chunk(batch, size) {
 		if part = p.sendable(part); len(part) == 0 || p.again {
 			continue
 		}
@@ -91,6 +104,12 @@ func (p *pusher) postPatiently(ctx context.Context, batch []item) error {
 		}
 		rest *= 2
 	}
+}
+
+// tooSlow tells that the time for one request was over. On a slow link a large
+// batch would never get through, however often it is tried.
+func tooSlow(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded)
 }
 
 // tooLarge is a 413, also one of a proxy on the way: sending less is harmless.

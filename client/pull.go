@@ -96,12 +96,22 @@ func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report P
 		return report, err
 	}
 	acks := st.acks // what is acknowledged by now will be in the view when the pull is through
-	for {
+	for slow := 0; ; {
+		limit := min(wire.DefaultPage*2, max(st.limits.Changes, 1))
+		if d.page > 0 {
+			limit = min(limit, d.page)
+		}
 		var a pullAnswer
 		t, _, err := d.authorized(ctx, request{path: "/api/sync/pull", wait: wait, within: within}, false, &a, func(st *state, _ time.Time) ([]byte, error) {
 			return encode(wire.PullRequest{Protocol: wire.Protocol, Schema: wire.Schema, Device: st.id, Mark: st.mark,
-				Cursor: st.cursor, Limit: min(wire.DefaultPage*2, max(st.limits.Changes, 1)), Wait: int(wait / time.Second)})
+				Cursor: st.cursor, Limit: limit, Wait: int(wait / time.Second)})
 		})
+		// Only if an answer had begun: what does not answer at all is not slow.
+		if tooSlow(ctx, err) && Explain(err).begun && slow < maxSlow && limit > smallBatch {
+			slow++
+			d.page = max(smallBatch, limit/4)
+			continue
+		}
 		if err != nil {
 			return report, err
 		}
@@ -110,6 +120,9 @@ func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report P
 		}
 		if err := d.applyPage(context.WithoutCancel(ctx), &a, t, acks, &report); err != nil {
 			return report, err
+		}
+		if len(a.Changes) >= limit && d.page > 0 { // the link carries it: more next time
+			d.page *= 2
 		}
 		if !*a.More {
 			return report, nil

@@ -22,6 +22,7 @@ import (
 //	                  |--token--------> renew, post again (once)
 //	                  |--forked-------> new id, queue again (maxForks)
 //	                  |--too large----> halves
+//	                  |--too slow-----> halves, and smaller batches from then on
 //	                  '--at fault-----> halves, down to the one at fault (isolate.go)
 //
 // Each way back to the queue has a bound, so a push ends.
@@ -75,6 +76,7 @@ type pusher struct {
 	decided  int            // of them, those that were not deferred
 	forks    int
 	rewinds  int
+	slow     int
 	again    bool // start over from the first waiting mutation
 }
 
@@ -96,6 +98,9 @@ func (p *pusher) run(ctx context.Context) error {
 		return err
 	}
 	p.max = st.limits.Mutations
+	if p.d.batch > 0 {
+		p.max = min(p.max, p.d.batch)
+	}
 	for pass := 0; pass < maxPasses; {
 		before := p.decided
 		p.deferred, p.again, p.released = map[int64]bool{}, false, false

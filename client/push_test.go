@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -676,6 +677,48 @@ func TestTrouble(t *testing.T) {
 		want(t, "requests", pushes, 1)
 		f.with(func() { busy = false })
 		want(t, "sent", mustSync(t, d).Push.Sent, 3)
+	})
+
+	t.Run("[DEV-4] on a link that is too slow for a batch, smaller ones get through, and grow again", func(t *testing.T) {
+		f := newFake(t)
+		d, _ := open(t, Options{Timeout: 300 * time.Millisecond})
+		if _, err := d.Enroll(t.Context(), f.http.URL, "invite-worker", "x"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 200 {
+			observe(t, d, "")
+			f.put("sites", id15(i), map[string]any{"name": "s"})
+		}
+		var fast atomic.Bool
+		f.answer = func(w http.ResponseWriter, r *http.Request, body []byte) bool {
+			var b struct {
+				Mutations []json.RawMessage
+				Limit     int
+			}
+			json.Unmarshal(body, &b)
+			if !fast.Load() && (len(b.Mutations) > 60 || b.Limit > 300) {
+				w.Header().Set("Content-Type", "application/json")
+				fmt.Fprint(w, `{"epoch":`)
+				w.(http.Flusher).Flush()
+				time.Sleep(400 * time.Millisecond)
+				return true
+			}
+			return false
+		}
+		r := mustSync(t, d)
+		want(t, "sent", r.Push.Sent, 200)
+		want(t, "pulled", len(r.Pull.Changes), 400)
+		want(t, "batch", len(f.pushes[0].Mutations), 50)
+		want(t, "page", f.pulls[0].Limit, 250)
+		fast.Store(true)
+		for range 200 {
+			observe(t, d, "")
+		}
+		f.with(func() { f.pushes = nil })
+		mustSync(t, d)
+		if n := len(f.pushes); n > 3 {
+			t.Errorf("%d requests once the link is fast", n)
+		}
 	})
 
 	t.Run("[DEV-4] retries rest longer each time, with jitter, and at least as long as the server asks", func(t *testing.T) {

@@ -74,10 +74,10 @@ func (d *Device) exchange(ctx context.Context, r request, out any) (timing, erro
 	t.got, _ = d.now()
 	if err != nil {
 		var own *Error
-		if errors.As(err, &own) {
-			return t, err
+		if err = noAnswer(ctx, err); errors.As(err, &own) {
+			own.begun = true
 		}
-		return t, noAnswer(ctx, err)
+		return t, err
 	}
 	return t, decodeAnswer(res, body, out)
 }
@@ -120,6 +120,10 @@ func (d *Device) newRequest(ctx context.Context, r request) (*http.Request, erro
 
 // noAnswer keeps the caller's own cancelling apart from a dead network.
 func noAnswer(ctx context.Context, err error) error {
+	var own *Error
+	if errors.As(err, &own) {
+		return err
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
