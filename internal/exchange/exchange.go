@@ -33,16 +33,20 @@ type Service struct {
 	jobs    chan *job
 	stop    chan struct{}
 	done    chan struct{}
+	waiting atomic.Int64 // mutations in jobs and in the writer's hands
 	started sync.Once
 	closed  sync.Once
 	running atomic.Bool
 }
 
-// maxGroup is how many mutations one transaction gathers; maxQueue how many
-// requests may wait before the answer is `busy`.
+// maxGroup is how many mutations one transaction gathers; maxQueue and
+// maxWaiting how many requests and mutations may wait before the answer is
+// `busy`: what is let in has to be done before a phone gives up waiting and
+// sends all of it again.
 const (
-	maxGroup = 4000
-	maxQueue = 256
+	maxGroup   = 4000
+	maxQueue   = 256
+	maxWaiting = 20_000
 )
 
 // New makes an exchange; Start starts its writer.
@@ -157,8 +161,10 @@ func (s *Service) rewound(r *journal.Reader, mark string) (bool, error) {
 // job is a push that waits for the writer.
 type job struct {
 	push   *wire.Push
+	kept   map[int64]kept // copies made ahead, by n
 	at     time.Time
 	answer chan error
+	left   <-chan struct{} // closed when nobody waits for the answer
 
 	ctx      *pushing
 	next     int
@@ -173,10 +179,21 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
 	}
 	s.unseal(push)
-	j := &job{push: push, at: s.Now(), answer: make(chan error, 1), verdicts: []wire.Verdict{}}
+	copies, err := ahead(push)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{push: push, kept: copies, at: s.Now(), answer: make(chan error, 1), left: ctx.Done(), verdicts: []wire.Verdict{}}
+	size := int64(len(push.Mutations))
+	// A request that comes alone is never too much.
+	if waiting := s.waiting.Add(size); waiting > maxWaiting && waiting > size {
+		s.waiting.Add(-size)
+		return nil, fault.New(fault.Busy, "The server is busy.")
+	}
 	select {
 	case s.jobs <- j:
 	default:
+		s.waiting.Add(-size)
 		return nil, fault.New(fault.Busy, "The server is busy.")
 	}
 	select {
@@ -185,8 +202,8 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 			return nil, err
 		}
 	case <-ctx.Done():
-		// The device has gone; the writer finishes, and the receipt answers
-		// the next try.
+		// The device has gone. What the writer has begun it finishes, and the
+		// receipt answers the next try; what it has not begun comes again.
 		return nil, ctx.Err()
 	case <-s.done:
 		return nil, fault.New(fault.Busy, "The server is stopping.")
@@ -240,6 +257,9 @@ func (s *Service) write() {
 			case first = <-s.jobs:
 			}
 		}
+		if s.abandoned(first) {
+			continue
+		}
 		group := []*job{first}
 		size := len(first.push.Mutations)
 		in := map[string]bool{first.push.Device: true}
@@ -247,6 +267,9 @@ func (s *Service) write() {
 		for size < maxGroup {
 			select {
 			case next := <-s.jobs:
+				if s.abandoned(next) {
+					continue
+				}
 				if in[next.push.Device] {
 					held = next
 					break gather
@@ -259,8 +282,21 @@ func (s *Service) write() {
 			}
 		}
 		s.run(group)
+		s.waiting.Add(-int64(size))
 		for _, j := range group {
 			j.answer <- j.err
 		}
+	}
+}
+
+// abandoned takes a job off the queue whose device has hung up: its next try
+// waits in the queue already, or will.
+func (s *Service) abandoned(j *job) bool {
+	select {
+	case <-j.left:
+		s.waiting.Add(-int64(len(j.push.Mutations)))
+		return true
+	default:
+		return false
 	}
 }
