@@ -24,6 +24,7 @@ type pushing struct {
 	actor     string
 	at        int64 // ms, of this receipt
 	offset    int64 // the request's own offset, for mutations without one
+	kept      map[int64]kept
 }
 
 // run gives every job of a group its verdicts. Mutations of one op share a
@@ -201,7 +202,7 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 		j.err = fault.New(fault.DeviceRevoked, "The device was signed out.")
 		return nil
 	}
-	c := &pushing{device: device, lineage: map[string]string{}, own: map[string]bool{}, at: j.at.UnixMilli(), actor: s.Store.Actor(device.Person)}
+	c := &pushing{device: device, lineage: map[string]string{}, own: map[string]bool{}, at: j.at.UnixMilli(), actor: s.Store.Actor(device.Person), kept: j.kept}
 	for _, id := range device.Lineage {
 		p := s.Key.Device(id)
 		c.lineage[id], c.own[p] = p, true

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/fieldpost/fieldpost/internal/access"
@@ -15,7 +16,14 @@ import (
 // quarantine, all but what is `taken` (PUSH-6). It gives the quarantine
 // record's id.
 func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.Refusal) (string, error) {
-	ops := named(m)
+	k, ok := c.kept[m.N]
+	if !ok {
+		var err error
+		if k, err = copyOf(m); err != nil {
+			return "", err
+		}
+	}
+	ops := k.ops
 	for _, op := range ops {
 		if _, ok := access.Table[op.collection]; ok && op.op == wire.OpCreate && hlc.ValidID(op.id) {
 			if err := tx.MarkRefused(op.collection, op.id); err != nil {
@@ -26,11 +34,7 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 	if r.Code == wire.CodeTaken {
 		return "", nil
 	}
-	text, err := wire.Canonical(legible(m.Whole))
-	if err != nil {
-		return "", err
-	}
-	whole := s.veil(c, string(text))
+	whole := s.veil(c, k.text)
 	if m.HasTime && c.lineage[m.Stamp.Device] == "" {
 		whole = strings.ReplaceAll(whole, m.Stamp.Device, s.Key.Device(m.Stamp.Device))
 	}
@@ -46,6 +50,46 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 	}
 	id, _, err := tx.SystemSave(c.at, "quarantine", values)
 	return id, err
+}
+
+// kept is what quarantine keeps of a mutation: its text, the device still in
+// clear, and what its ops name.
+type kept struct {
+	text string
+	ops  []opName
+}
+
+func copyOf(m *wire.Received) (kept, error) {
+	text, err := wire.Canonical(legible(m.Whole))
+	if err != nil {
+		return kept{}, fmt.Errorf("keep mutation %d: %w", m.N, err)
+	}
+	return kept{string(text), named(m)}, nil
+}
+
+// worthAhead is the size, in bytes, from which a mutation is copied before it
+// is known whether it will be refused.
+const worthAhead = 16 << 10
+
+// ahead makes the copies that are refused anyway, or large, outside the writer:
+// everybody waits for what happens inside it.
+func ahead(push *wire.Push) (map[int64]kept, error) {
+	var copies map[int64]kept
+	for i := range push.Mutations {
+		m := &push.Mutations[i]
+		if m.Problem == nil && m.Size < worthAhead {
+			continue
+		}
+		k, err := copyOf(m)
+		if err != nil {
+			return nil, err
+		}
+		if copies == nil {
+			copies = map[int64]kept{}
+		}
+		copies[m.N] = k
+	}
+	return copies, nil
 }
 
 // veil puts pseudonyms where a text names the pushing device, one that it
@@ -89,27 +133,16 @@ type opName struct{ op, collection, id, site string }
 // that is refused for its stamp still has ops that others depend on.
 func named(m *wire.Received) []opName {
 	var out []opName
-	list, ok := m.Whole["ops"].([]any)
-	if text, kept := m.Whole["text"].(string); kept && !ok {
-		// Too deep to be kept as JSON.
-		var deep struct {
-			Ops []json.RawMessage `json:"ops"`
-		}
-		if json.Unmarshal([]byte(text), &deep) == nil {
-			for _, raw := range deep.Ops {
-				var op struct{ Op, Collection, ID any }
-				if json.Unmarshal(raw, &op) == nil {
-					list = append(list, map[string]any{"op": op.Op, "collection": op.Collection, "id": op.ID})
-				}
-			}
-		}
+	for _, h := range m.Heads { // kept as text
+		out = append(out, opName{h.Op, h.Collection, h.ID, h.Site})
 	}
+	list, _ := m.Whole["ops"].([]any)
 	for _, v := range list {
 		op, _ := v.(map[string]any)
 		fields, _ := op["fields"].(map[string]any)
 		out = append(out, opName{word(op["op"]), word(op["collection"]), word(op["id"]), word(fields["site"])})
 	}
-	if list == nil { // sealed
+	if list == nil && m.Heads == nil { // sealed
 		for _, op := range m.Ops {
 			out = append(out, opName{op.Op.Op, op.Collection, op.ID, word(op.Fields["site"])})
 		}
