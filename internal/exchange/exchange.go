@@ -161,6 +161,7 @@ func (s *Service) rewound(r *journal.Reader, mark string) (bool, error) {
 // job is a push that waits for the writer.
 type job struct {
 	push   *wire.Push
+	kept   map[int64]kept // copies made ahead, by n
 	at     time.Time
 	answer chan error
 	left   <-chan struct{} // closed when nobody waits for the answer
@@ -178,7 +179,11 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
 	}
 	s.unseal(push)
-	j := &job{push: push, at: s.Now(), answer: make(chan error, 1), left: ctx.Done(), verdicts: []wire.Verdict{}}
+	copies, err := ahead(push)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{push: push, kept: copies, at: s.Now(), answer: make(chan error, 1), left: ctx.Done(), verdicts: []wire.Verdict{}}
 	size := int64(len(push.Mutations))
 	// A request that comes alone is never too much.
 	if waiting := s.waiting.Add(size); waiting > maxWaiting && waiting > size {
