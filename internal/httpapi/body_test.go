@@ -58,7 +58,7 @@ func TestBodies(t *testing.T) {
 			"nothing": nil, "blanks": []byte(" \n"), "null": []byte("null"), "a list": []byte("[]"), "a text": []byte(`"x"`), "a number": []byte("7"),
 			"half": good[:len(good)/2], "all but the last": good[:len(good)-1], "more after it": append(append([]byte{}, good...), '}'), "two": append(append([]byte{}, good...), good...),
 			"invalid UTF-8": bytes.Replace(good, []byte("silver"), []byte("sil\xffer"), 1), "UTF-16": utf16, "a byte order mark": append([]byte("\xef\xbb\xbf"), good...),
-			"zeros": make([]byte, 1000), "deep": bytes.Repeat([]byte("["), 1<<20), "deep objects": bytes.Repeat([]byte(`{"a":`), 1<<17), "a form": []byte("device=x&protocol=1"),
+			"zeros": make([]byte, 1000), "deep": bytes.Repeat([]byte("["), 60<<10), "deep objects": bytes.Repeat([]byte(`{"a":`), 12<<10), "a form": []byte("device=x&protocol=1"),
 			"single quotes": []byte(`{'protocol':1}`), "NaN": []byte(`{"protocol":NaN}`), "HTML": []byte("<html><body>Sign in to the wifi</body></html>"),
 		} {
 			for path := range paths {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/pocketbase/pocketbase/core"
@@ -123,11 +124,7 @@ func (a *API) Push(e *core.RequestEvent) (*wire.PushAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := a.body(e)
-	if err != nil {
-		return nil, err
-	}
-	push, err := wire.DecodePush(body, a.Exchange.Limits)
+	push, err := a.push(e)
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +137,11 @@ func (a *API) Pull(e *core.RequestEvent) (*wire.PullAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := a.body(e)
+	raw, err := body(e, a.Exchange.Limits)
 	if err != nil {
 		return nil, err
 	}
-	pull, err := wire.DecodePull(body, a.Exchange.Limits)
+	pull, err := wire.DecodePull(raw, a.Exchange.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -194,31 +191,61 @@ func (a *API) RefuseRevoked(e *core.RequestEvent) error {
 	return e.Next()
 }
 
-// body reads a request, inflated, never beyond the limits (PUSH-13).
-func (a *API) body(e *core.RequestEvent) ([]byte, error) {
+// maxSmall is the cap, in bytes as sent and inflated, of what is answered to
+// anybody without a device's access: enroll, challenge and renew.
+const maxSmall = 64 << 10
+
+// decoding holds a place for each push that is inflated and decoded: a body
+// may be many times its size meanwhile. decodeWait is how long one waits for a
+// place before the answer is `busy`.
+var (
+	decoding   = make(chan struct{}, 3)
+	decodeWait = 10 * time.Second
+)
+
+// push reads a push. Only when all of it has come does it take one of the
+// places: a phone on a slow link holds up nobody.
+func (a *API) push(e *core.RequestEvent) (*wire.Push, error) {
 	limits := a.Exchange.Limits
+	raw, err := received(e, limits)
+	if err != nil {
+		return nil, err
+	}
+	timeout := time.NewTimer(decodeWait)
+	defer timeout.Stop()
+	select {
+	case decoding <- struct{}{}:
+		defer func() { <-decoding }()
+	case <-timeout.C:
+		return nil, fault.New(fault.Busy, "The server is busy.")
+	case <-e.Request.Context().Done():
+		return nil, fault.New(fault.Busy, "The request broke off.")
+	}
+	body, err := inflate(e, raw, limits)
+	if err != nil {
+		return nil, err
+	}
+	return wire.DecodePush(body, limits)
+}
+
+// body reads a request, inflated, never beyond the limits (PUSH-13).
+func body(e *core.RequestEvent, limits wire.Limits) ([]byte, error) {
+	raw, err := received(e, limits)
+	if err != nil {
+		return nil, err
+	}
+	return inflate(e, raw, limits)
+}
+
+// received reads a request as it was sent.
+func received(e *core.RequestEvent, limits wire.Limits) ([]byte, error) {
 	if e.Request.ContentLength > limits.Bytes {
 		return nil, wire.TooMany(limits)
 	}
-	raw := io.LimitReader(e.Request.Body, limits.Bytes+1)
-	counted := &counter{r: raw}
-	var in io.Reader = counted
-	switch strings.ToLower(e.Request.Header.Get("Content-Encoding")) {
-	case "", "identity":
-	case "gzip":
-		z, err := gzip.NewReader(counted)
-		if err != nil {
-			return nil, fault.New(fault.BadRequest, "The request is not gzip.").Because(err)
-		}
-		defer z.Close()
-		in = z
-	default:
-		return nil, fault.New(fault.BadRequest, "The request's encoding is not gzip.")
-	}
 	var buf bytes.Buffer
-	n, err := io.Copy(&buf, io.LimitReader(in, limits.Inflated+1))
+	n, err := io.Copy(&buf, io.LimitReader(e.Request.Body, limits.Bytes+1))
 	var tooLarge *http.MaxBytesError
-	if counted.n > limits.Bytes || n > limits.Inflated || errors.As(err, &tooLarge) {
+	if n > limits.Bytes || errors.As(err, &tooLarge) {
 		return nil, wire.TooMany(limits)
 	}
 	if err != nil {
@@ -227,23 +254,45 @@ func (a *API) body(e *core.RequestEvent) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-type counter struct {
-	r io.Reader
-	n int64
+func inflate(e *core.RequestEvent, raw []byte, limits wire.Limits) ([]byte, error) {
+	switch strings.ToLower(e.Request.Header.Get("Content-Encoding")) {
+	case "", "identity":
+		if int64(len(raw)) > limits.Inflated {
+			return nil, wire.TooMany(limits)
+		}
+		return raw, nil
+	case "gzip":
+	default:
+		return nil, fault.New(fault.BadRequest, "The request's encoding is not gzip.")
+	}
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fault.New(fault.BadRequest, "The request is not gzip.").Because(err)
+	}
+	defer z.Close()
+	var buf bytes.Buffer
+	n, err := io.Copy(&buf, io.LimitReader(z, limits.Inflated+1))
+	if n > limits.Inflated {
+		return nil, wire.TooMany(limits)
+	}
+	if err != nil {
+		return nil, fault.New(fault.BadRequest, "The request broke off.").Because(err)
+	}
+	return buf.Bytes(), nil
 }
 
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
+// decode reads a small request.
 func (a *API) decode(e *core.RequestEvent, into any) error {
-	body, err := a.body(e)
+	limits := a.Exchange.Limits
+	limits.Bytes, limits.Inflated = min(limits.Bytes, maxSmall), min(limits.Inflated, maxSmall)
+	raw, err := body(e, limits)
+	if fault.Is(err, fault.TooLarge) {
+		return wire.TooMany(a.Exchange.Limits) // what hello tells, always
+	}
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	if err := json.Unmarshal(raw, into); err != nil {
 		return fault.New(fault.BadRequest, "The request is not the JSON object it should be.").Because(err)
 	}
 	return nil

@@ -1,0 +1,9 @@
+package httpapi
+
+import "time"
+
+// Decoding are the places of the pushes that are decoded.
+var Decoding = decoding
+
+// SetDecodeWait changes how long a push waits for a place.
+func SetDecodeWait(d time.Duration) { decodeWait = d }
