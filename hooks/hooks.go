@@ -15,6 +15,7 @@ func Register(app core.App, s *wiring.Services) {
 	bindRequests(app, s)
 	bindRecords(app, s)
 	bindCollections(app)
+	bindSettings(app)
 	bindRealtime(app, s)
 	bindBackups(app, s)
 }

@@ -9,17 +9,16 @@ import (
 	"github.com/fieldpost/fieldpost/internal/wiring"
 )
 
-// quiet is an app that shows fewer realtime clients than there are.
-type quiet struct {
-	core.App
-	broker *subscriptions.Broker
-}
+// quiet is an app without realtime clients.
+type quiet struct{ core.App }
 
-func (q quiet) SubscriptionsBroker() *subscriptions.Broker { return q.broker }
+var nobody = subscriptions.NewBroker()
+
+func (quiet) SubscriptionsBroker() *subscriptions.Broker { return nobody }
 
 // bindRealtime decides on subscriptions, and keeps PocketBase's broadcast from
-// looking at each client inside every write: it sees those that watch single
-// records and no others (LIVE-2).
+// looking at each client inside every write: nobody may subscribe to records,
+// so it has nobody to find (LIVE-2).
 func bindRealtime(app core.App, s *wiring.Services) {
 	app.OnRealtimeSubscribeRequest().BindFunc(s.API.Subscribe)
 	// A change of users has to reach every client: their roles are there.
@@ -31,7 +30,7 @@ func bindRealtime(app core.App, s *wiring.Services) {
 			return e.Next()
 		}
 		outer := e.App
-		e.App = quiet{outer, s.API.Singles.Broker()}
+		e.App = quiet{outer}
 		err := e.Next()
 		e.App = outer
 		return err
@@ -44,7 +43,7 @@ func bindRealtime(app core.App, s *wiring.Services) {
 	// itself, which must run on the app as it was.
 	app.OnModelDelete().Bind(&hook.Handler[*core.ModelEvent]{Id: "fieldpostQuietDelete", Priority: 98, Func: func(e *core.ModelEvent) error {
 		if !loud(e) {
-			e.App = quiet{e.App, s.API.Singles.Broker()}
+			e.App = quiet{e.App}
 		}
 		return e.Next()
 	}})

@@ -79,12 +79,15 @@ func refusal(err error) error {
 	return errors.Join(router.NewApiError(status, r.Message, data), err)
 }
 
-// bindCollections keeps the rules of synced collections as the access table
-// makes them.
+// bindCollections keeps the synced collections as the access table and the
+// migrations make them.
 func bindCollections(app core.App) {
 	app.OnCollectionUpdateRequest().BindFunc(func(e *core.CollectionRequestEvent) error {
 		if httpapi.RulesChanged(e.Collection) {
 			return e.BadRequestError("The rules of this collection are made from the access table and can't be edited here.", nil)
+		}
+		if httpapi.FieldsDropped(e.Collection) {
+			return e.BadRequestError("This collection's fields belong to the product and can't be dropped or renamed.", nil)
 		}
 		return e.Next()
 	})
@@ -93,5 +96,32 @@ func bindCollections(app core.App) {
 			return e.BadRequestError("This collection belongs to the product and can't be dropped.", nil)
 		}
 		return e.Next()
+	})
+	app.OnCollectionsImportRequest().BindFunc(func(e *core.CollectionsImportRequestEvent) error {
+		return e.BadRequestError("Collections are made by the product's migrations and can't be imported.", nil)
+	})
+}
+
+// bindSettings keeps what product requirements fix: no addresses or accounts
+// in logs (R22), and no mail, which would leave the machine (R24).
+func bindSettings(app core.App) {
+	app.OnSettingsUpdateRequest().BindFunc(func(e *core.SettingsUpdateRequestEvent) error {
+		if e.NewSettings.Logs.LogIP || e.NewSettings.Logs.LogAuthId {
+			return e.BadRequestError("Addresses and accounts are never logged here.", nil)
+		}
+		return e.Next()
+	})
+	app.OnMailerSend().BindFunc(func(*core.MailerEvent) error {
+		return errors.New("send mail: this server sends none")
+	})
+	noMail := "This server sends no mail. Ask your coordinator."
+	app.OnRecordRequestEmailChangeRequest().BindFunc(func(e *core.RecordRequestEmailChangeRequestEvent) error {
+		return e.ForbiddenError(noMail, nil)
+	})
+	app.OnRecordRequestPasswordResetRequest().BindFunc(func(e *core.RecordRequestPasswordResetRequestEvent) error {
+		return e.ForbiddenError(noMail, nil)
+	})
+	app.OnRecordRequestVerificationRequest().BindFunc(func(e *core.RecordRequestVerificationRequestEvent) error {
+		return e.ForbiddenError(noMail, nil)
 	})
 }

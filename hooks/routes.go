@@ -12,9 +12,13 @@ import (
 
 // bindRoutes is every HTTP route of ours.
 func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
+	// A log of requests would hold, by the millisecond, which device asked just
+	// before a report came in (R9). What fails is logged by its handler.
+	r.Unbind(apis.DefaultActivityLoggerMiddlewareId)
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostHonestBody", Priority: -100_000, Func: httpapi.HonestBody})
 	// After PocketBase has read the token (-1020), before any handler.
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostRefuseRevoked", Priority: -900, Func: s.API.RefuseRevoked})
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostOwnFieldsOnly", Priority: -895, Func: httpapi.OwnFieldsOnly})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostReadOnlySQL", Priority: -890, Func: httpapi.ReadOnlySQL})
 
 	sync := r.Group("/api/sync")

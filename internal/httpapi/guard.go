@@ -25,6 +25,13 @@ func RulesChanged(c *core.Collection) bool {
 	return ok && !records.RulesHold(c, row)
 }
 
+// FieldsDropped tells whether somebody took a field of the product out of a
+// synced collection.
+func FieldsDropped(c *core.Collection) bool {
+	row, ok := access.Table[c.Name]
+	return ok && !records.FieldsStand(c, row)
+}
+
 // ReadOnlySQL lets the SQL console read and nothing else: what it writes would
 // pass by the journal (JOURNAL-1).
 func ReadOnlySQL(e *core.RequestEvent) error {

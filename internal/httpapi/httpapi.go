@@ -30,7 +30,6 @@ type API struct {
 	Exchange *exchange.Service
 	Devices  *devices.Service
 	Store    *records.Store
-	Singles  Singles
 }
 
 // Handle makes a handler of a function that gives an answer or an error.

@@ -270,6 +270,20 @@ func (r *Reader) HashAt(seq int64) ([]byte, error) {
 	return hash, nil
 }
 
+// FirstDevice is the pseudonym in the first entry, "" before there is one: it
+// tells whether an installation key is the one that this history was made with.
+func (r *Reader) FirstDevice() (string, error) {
+	var device string
+	err := r.query(`SELECT device FROM journal_entry WHERE seq=1`, nil).Row(&device)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("journal first entry: %w", err)
+	}
+	return device, nil
+}
+
 // Epoch is the id of this database's line of history; an error before
 // BeginEpoch.
 func (r *Reader) Epoch() (string, error) {

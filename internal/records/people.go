@@ -63,6 +63,11 @@ func (s *Store) NewDevice(app core.App, id string, user *core.Record, d wire.Enr
 	r.Set("organization", deviceOrganization(PersonOf(user)))
 	r.Set("name", cut(d.Name, 100))
 	r.Set("platform", cut(d.Platform, 60))
+	if PersonOf(user).Role == access.Staff {
+		// People name phones after themselves (R8).
+		r.Set("name", "")
+		r.Set("platform", knownPlatform(d.Platform))
+	}
 	r.Set("key", string(key))
 	r.Set("thumbprint", thumbprint)
 	r.Set("parent", parent)
@@ -85,6 +90,16 @@ func deviceOrganization(p access.Person) string {
 		return p.ServedBy[0]
 	}
 	return ""
+}
+
+// knownPlatform keeps of a platform's name what many share.
+func knownPlatform(name string) string {
+	for _, p := range []string{"android", "ios", "windows", "macos", "linux", "web", "cli"} {
+		if strings.Contains(strings.ToLower(name), p) {
+			return p
+		}
+	}
+	return "other"
 }
 
 func cut(s string, n int) string {

@@ -71,6 +71,9 @@ func checkSite(record *core.Record) error {
 			return invalid("%s is missing.", f)
 		}
 	}
+	if o := record.GetString("owner"); o != "" && o == record.GetString("served_by") {
+		return invalid("served_by is the site's owner: reports of its staff would go to whom they may be about.")
+	}
 	return problem(checklist.CheckPoint(Plain(record.Get("point"))))
 }
 

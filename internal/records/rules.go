@@ -21,6 +21,10 @@ func ApplyRules(app core.App) error {
 		}
 		c.ListRule, c.ViewRule = text(row.List), text(row.List)
 		c.CreateRule, c.UpdateRule, c.DeleteRule = text(row.Create), text(row.Update), text(row.Delete)
+		if c.IsAuth() {
+			anybody := ""
+			c.AuthRule, c.ManageRule = &anybody, nil
+		}
 		if err := app.Save(c); err != nil {
 			return fmt.Errorf("apply rules of %s: %w", name, err)
 		}
@@ -35,7 +39,33 @@ func RulesHold(c *core.Collection, row access.Collection) bool {
 		return have == nil && w == nil || have != nil && w != nil && *have == *w
 	}
 	return same(c.ListRule, row.List) && same(c.ViewRule, row.List) && same(c.CreateRule, row.Create) &&
-		same(c.UpdateRule, row.Update) && same(c.DeleteRule, row.Delete)
+		same(c.UpdateRule, row.Update) && same(c.DeleteRule, row.Delete) &&
+		(!c.IsAuth() || c.ManageRule == nil && c.AuthRule != nil && *c.AuthRule == "")
+}
+
+// FieldsStand tells whether a collection has every field of its row: dropping
+// one would take its values from every record, past the journal.
+func FieldsStand(c *core.Collection, row access.Collection) bool {
+	for f := range row.Fields {
+		if c.Fields.GetByName(f) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// ApplySettings keeps the settings that product requirements fix: no address
+// and no account in any log (R22).
+func ApplySettings(app core.App) error {
+	settings := app.Settings()
+	if !settings.Logs.LogIP && !settings.Logs.LogAuthId {
+		return nil
+	}
+	settings.Logs.LogIP, settings.Logs.LogAuthId = false, false
+	if err := app.Save(settings); err != nil {
+		return fmt.Errorf("apply settings: %w", err)
+	}
+	return nil
 }
 
 func text(r access.Rule) *string {

@@ -104,8 +104,13 @@ func (s *Store) journalWith(tx core.App, w *Writer, op string, record *core.Reco
 	e := journal.Entry{At: w.At, Collection: name, Record: record.Id, Op: op, Actor: w.Actor,
 		Device: w.Device, Stamp: w.Stored.String(), Extra: w.Extra}
 	if anonymous[name] {
+		// By the day: with the time of an enrolment or a renewal beside the id,
+		// the next report would have its writer's name.
 		e.Actor, e.Device = "system", s.Key.Rest("system")
-		e.Stamp = w.Stored.WithDevice(e.Device).String()
+		e.At = day(w.At)
+		stored := w.Stored.WithDevice(e.Device)
+		stored.Ms = day(stored.Ms)
+		e.Stamp = stored.String()
 	}
 	if before != nil {
 		e.Before = row.Audience(before)
@@ -123,7 +128,7 @@ func (s *Store) journalWith(tx core.App, w *Writer, op string, record *core.Reco
 				e.Fields[f] = v
 			}
 		}
-		e.Default = &merge.Clock{Eff: w.Corrected, Stored: e.Stamp}
+		e.Default = &merge.Clock{Eff: s.corrected(w, name), Stored: e.Stamp}
 	case wire.OpUpdate:
 		if err := s.changes(w, &e, before, now); err != nil {
 			return err
@@ -138,6 +143,18 @@ func (s *Store) journalWith(tx core.App, w *Writer, op string, record *core.Reco
 	}
 	w.seq = seq
 	return s.beside(tx, w, op, record, before, seq)
+}
+
+// day cuts a time in ms to the day, UTC.
+func day(ms int64) int64 { return ms - ms%(24*60*60*1000) }
+
+// corrected is the writer's corrected stamp, by the day where entries name no
+// actor.
+func (s *Store) corrected(w *Writer, collection string) hlc.Time {
+	if anonymous[collection] {
+		return hlc.Time{Ms: day(w.Corrected.Ms)}
+	}
+	return w.Corrected
 }
 
 // changes fills an update's entry: what push has merged, or for every other
@@ -167,8 +184,11 @@ func (s *Store) changes(w *Writer, e *journal.Entry, before, now access.Values) 
 		}
 		e.Fields[f], standing[f] = v, field
 	}
-	stored := w.Stored.WithDevice(e.Device)
-	e.Clocks = merge.Overwrite(stored, w.Corrected, e.Fields, standing)
+	stored, err := hlc.Parse(e.Stamp)
+	if err != nil {
+		return fmt.Errorf("journal %s %s: %w", e.Collection, e.Record, err)
+	}
+	e.Clocks = merge.Overwrite(stored, s.corrected(w, e.Collection), e.Fields, standing)
 	for f, c := range e.Clocks {
 		e.Eff[f] = c.Eff
 	}
@@ -191,6 +211,8 @@ func (s *Store) beside(tx core.App, w *Writer, op string, record *core.Record, b
 			return err
 		}
 		return s.moveServedBy(tx, w, record)
+	case name == "checklists":
+		s.checklists.Delete(record.Id)
 	case name == "users" && op == wire.OpUpdate:
 		return s.moveDevices(tx, w, record)
 	case name == "triage":
@@ -291,7 +313,8 @@ func (s *Store) moveServedBy(tx core.App, w *Writer, site *core.Record) error {
 	}
 	for _, user := range people {
 		if err := s.setServedBy(tx, user); err != nil {
-			return err
+			// Not a refusal: the site is written, so all of it must go back.
+			return fmt.Errorf("move people of site %s: %s", site.Id, err.Error())
 		}
 		if err := s.saveBeside(tx, w, user); err != nil {
 			return err

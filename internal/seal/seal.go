@@ -38,6 +38,12 @@ type keyFile struct {
 // KeyPath is where the key of a data folder lies.
 func KeyPath(dir string) string { return filepath.Join(dir, "keys", "installation.key") }
 
+// Exists tells whether a data folder has a key.
+func Exists(dir string) bool {
+	_, err := os.Stat(KeyPath(dir))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // Open reads the key of a data folder, or makes it when there is none yet
 // (made is true). A key file that others may read, or that does not parse, is
 // refused: a new key in its place would orphan every pseudonym.

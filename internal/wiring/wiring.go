@@ -67,16 +67,14 @@ func DBConnect(path string) (*dbx.DB, error) {
 // installation key, the journal's schema, the collections, their rules, the
 // epoch and the shipped content.
 func (s *Services) Prepare(app core.App) error {
-	key, made, err := seal.Open(app.DataDir())
-	if err != nil {
-		return err
-	}
-	*s.Key, s.KeyMade = *key, made
 	db, ok := app.NonconcurrentDB().(*dbx.DB)
 	if !ok {
 		return fmt.Errorf("prepare: the database is inside a transaction")
 	}
 	if err := journal.Migrate(db.DB()); err != nil {
+		return err
+	}
+	if err := s.openKey(app.DataDir()); err != nil {
 		return err
 	}
 	lists, err := checklist.Load(content.Files)
@@ -90,6 +88,9 @@ func (s *Services) Prepare(app core.App) error {
 	if err := records.ApplyRules(app); err != nil {
 		return err
 	}
+	if err := records.ApplySettings(app); err != nil {
+		return err
+	}
 	err = s.Store.Transact(func(tx *records.Tx) error {
 		epoch := security.RandomStringWithAlphabet(20, "abcdefghijklmnopqrstuvwxyz0123456789")
 		return tx.BeginEpoch(epoch, s.Store.Now().UnixMilli())
@@ -98,6 +99,29 @@ func (s *Services) Prepare(app core.App) error {
 		return err
 	}
 	return s.Store.LoadChecklists(lists)
+}
+
+// openKey opens the installation key, and makes it only for a database that
+// has no history yet. Over one that has, a new or another key would orphan
+// every pseudonym, receipt, invite and cursor without a word.
+func (s *Services) openKey(dir string) error {
+	first, err := s.Store.Journal().FirstDevice()
+	if err != nil {
+		return err
+	}
+	if first != "" && !seal.Exists(dir) {
+		return fmt.Errorf("%s is missing, and the database has a history made with it: put back your copy of it", seal.KeyPath(dir))
+	}
+	key, made, err := seal.Open(dir)
+	if err != nil {
+		return err
+	}
+	// The first entry is of the shipped content: the system wrote it.
+	if first != "" && first != key.Rest("system") {
+		return fmt.Errorf("%s is the key of another installation: put back this one's", seal.KeyPath(dir))
+	}
+	*s.Key, s.KeyMade = *key, made
+	return nil
 }
 
 // Collections are the names of the synced collections.
