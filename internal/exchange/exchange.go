@@ -34,19 +34,21 @@ type Service struct {
 	stop    chan struct{}
 	done    chan struct{}
 	waiting atomic.Int64 // mutations in jobs and in the writer's hands
+	holding atomic.Int64 // bytes that they take in memory, about
 	started sync.Once
 	closed  sync.Once
 	running atomic.Bool
 }
 
 // maxGroup is how many mutations one transaction gathers; maxQueue and
-// maxWaiting how many requests and mutations may wait before the answer is
-// `busy`: what is let in has to be done before a phone gives up waiting and
+// maxWaiting how many requests and mutations, and maxHolding how many bytes of
+// them, decoded, may wait before the answer is `busy`: what is let in has to be done before a phone gives up waiting and
 // sends all of it again.
 const (
 	maxGroup   = 4000
 	maxQueue   = 256
 	maxWaiting = 20_000
+	maxHolding = 128 << 20
 )
 
 // New makes an exchange; Start starts its writer.
@@ -162,6 +164,7 @@ func (s *Service) rewound(r *journal.Reader, mark string) (bool, error) {
 type job struct {
 	push   *wire.Push
 	kept   map[int64]kept // copies made ahead, by n
+	weight int64          // bytes in memory, about
 	at     time.Time
 	answer chan error
 	left   <-chan struct{} // closed when nobody waits for the answer
@@ -184,16 +187,13 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 		return nil, err
 	}
 	j := &job{push: push, kept: copies, at: s.Now(), answer: make(chan error, 1), left: ctx.Done(), verdicts: []wire.Verdict{}}
-	size := int64(len(push.Mutations))
-	// A request that comes alone is never too much.
-	if waiting := s.waiting.Add(size); waiting > maxWaiting && waiting > size {
-		s.waiting.Add(-size)
+	if !s.admit(j) {
 		return nil, fault.New(fault.Busy, "The server is busy.")
 	}
 	select {
 	case s.jobs <- j:
 	default:
-		s.waiting.Add(-size)
+		s.release(j)
 		return nil, fault.New(fault.Busy, "The server is busy.")
 	}
 	select {
@@ -218,6 +218,30 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 		return nil, err
 	}
 	return &wire.PushAnswer{Epoch: epoch, Now: s.stampNow(), Mark: mark, Rewound: rewound, Verdicts: j.verdicts}, nil
+}
+
+// admit counts a job in, unless too much waits already. A request that comes
+// alone is never too much.
+func (s *Service) admit(j *job) bool {
+	for i := range j.push.Mutations {
+		j.weight += int64(j.push.Mutations[i].Weight)
+	}
+	for _, k := range j.kept {
+		j.weight += int64(len(k.text))
+	}
+	n := int64(len(j.push.Mutations))
+	waiting, holding := s.waiting.Add(n), s.holding.Add(j.weight)
+	if waiting > maxWaiting && waiting > n || holding > maxHolding && holding > j.weight {
+		s.release(j)
+		return false
+	}
+	return true
+}
+
+// release counts a job out.
+func (s *Service) release(j *job) {
+	s.waiting.Add(-int64(len(j.push.Mutations)))
+	s.holding.Add(-j.weight)
 }
 
 // unseal opens the sealed mutations of a push, outside the writer: it costs a
@@ -282,8 +306,8 @@ func (s *Service) write() {
 			}
 		}
 		s.run(group)
-		s.waiting.Add(-int64(size))
 		for _, j := range group {
+			s.release(j)
 			j.answer <- j.err
 		}
 	}
@@ -294,7 +318,7 @@ func (s *Service) write() {
 func (s *Service) abandoned(j *job) bool {
 	select {
 	case <-j.left:
-		s.waiting.Add(-int64(len(j.push.Mutations)))
+		s.release(j)
 		return true
 	default:
 		return false

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
 
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
@@ -81,5 +82,36 @@ func TestPushLarge(t *testing.T) {
 			default:
 			}
 		}
+	})
+
+	t.Run("[PUSH-13] a few requests that take much memory are too many: busy, and taken once the first is done", func(t *testing.T) {
+		w.on(t)
+		standing, release, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+		go func() {
+			ended <- w.App.RunInTransaction(func(core.App) error {
+				close(standing)
+				<-release
+				return nil
+			})
+		}()
+		<-standing
+		heavy := func(d *rig.Device) []byte {
+			var list []any
+			for range 4 {
+				list = append(list, bomb(d, rig.ID(), 300_000))
+			}
+			return mustJSON(t, envelope(d, list...))
+		}
+		first, second := heavy(rosa), heavy(dee)
+		done := make(chan int, 1)
+		go func() { done <- w.postPush(rosa, first, nil).status }()
+		time.Sleep(1500 * time.Millisecond) // it is read and waits by now
+		w.postPush(dee, second, nil).is(t, http.StatusServiceUnavailable, "busy", "later")
+		close(release)
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, <-done, http.StatusOK)
+		rig.Want(t, w.postPush(dee, second, nil).status, http.StatusOK)
 	})
 }

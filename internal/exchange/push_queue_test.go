@@ -61,7 +61,7 @@ func TestPushQueue(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(time.Second) // they are all read and wait by now
+	time.Sleep(3 * time.Second) // they are all read and wait by now
 
 	t.Run("[PUSH-13] a few large requests too many are answered busy at once, as many small ones are", func(t *testing.T) {
 		w.on(t)

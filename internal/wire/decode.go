@@ -38,6 +38,7 @@ type Received struct {
 	Sealed  string
 	Whole   map[string]any // the mutation as it was sent
 	Size    int            // bytes, as it stands in the inflated body
+	Weight  int            // bytes that it takes in memory, about, decoded
 	Heads   []Head         // of what is kept as text, the first MaxHeads ops
 	Content [32]byte       // PUSH-3: SHA-256 of the canonical {stamp, ops}, or of the sealed text
 	Extra   map[string]any // members of the mutation that are not understood
@@ -197,7 +198,7 @@ func decodeMutation(raw json.RawMessage, depth int) (*Received, error) {
 		return decodeLarge(raw)
 	}
 	whole, inRange := decodeValue(raw)
-	r := &Received{Size: len(raw)}
+	r := &Received{Size: len(raw), Weight: weigh(raw)}
 	r.Whole, _ = whole.(map[string]any)
 	n, ok := asInteger(r.Whole["n"])
 	if !ok || n < 1 {

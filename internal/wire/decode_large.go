@@ -36,7 +36,7 @@ func decodeLarge(raw json.RawMessage) (*Received, error) {
 			sealed = value
 		}
 	}
-	r := &Received{Size: len(raw)}
+	r := &Received{Size: len(raw), Weight: len(raw)}
 	var number float64
 	if len(n) == 0 || len(n) > 400 || json.Unmarshal(n, &number) != nil {
 		number = 0
@@ -130,4 +130,19 @@ func shortText(value json.RawMessage) string {
 		return ""
 	}
 	return s
+}
+
+// valueBytes is about what one value costs once it is decoded, beside its text.
+const valueBytes = 48
+
+// weigh tells about how many bytes a value takes once it is decoded, never much
+// less: {} is two bytes of text and a map.
+func weigh(raw []byte) int {
+	n := len(raw)
+	for _, b := range raw {
+		if b == ',' || b == '{' || b == '[' {
+			n += valueBytes
+		}
+	}
+	return n
 }

@@ -85,4 +85,28 @@ func TestDecodeLarge(t *testing.T) {
 			}
 		}
 	})
+
+	t.Run("[PUSH-13] the weight of a mutation is no less than what it takes in memory", func(t *testing.T) {
+		for name, text := range map[string]string{
+			"objects": filled(t, 300_000), "numbers": swap(t, `"silver van"`, "["+strings.Repeat("1,", 400_000)+"1]"),
+			"text": swap(t, "silver van", strings.Repeat("x", 900_000)), "too large": filled(t, 500_000),
+		} {
+			body := pushOf(text)
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			p, err := DecodePush(body, DefaultLimits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			takes := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+			if weight := int64(p.Mutations[0].Weight); weight < takes-1<<16 || weight > 4*takes+1<<16 {
+				t.Errorf("%s: weighs %d, takes %d", name, weight, takes)
+			}
+			runtime.KeepAlive(p)
+			runtime.KeepAlive(body)
+		}
+	})
 }
