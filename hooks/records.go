@@ -23,6 +23,18 @@ func bindRequests(app core.App, s *wiring.Services) {
 	}
 	app.OnRecordCreateRequest(names...).BindFunc(writer)
 	app.OnRecordUpdateRequest(names...).BindFunc(writer)
+	// A client may say that a report was opened and leave the time to the
+	// server, as in a push; the field's type alone reads `true` as no time.
+	app.OnRecordUpdateRequest("triage").BindFunc(func(e *core.RecordRequestEvent) error {
+		info, err := e.RequestInfo()
+		if err != nil {
+			return err
+		}
+		if info.Body["opened"] == true {
+			e.Record.Set("opened", s.Store.Now().UTC())
+		}
+		return e.Next()
+	})
 	app.OnRecordDeleteRequest(names...).BindFunc(func(e *core.RecordRequestEvent) error {
 		if e.Collection.Name == "devices" && !e.HasSuperuserAuth() {
 			return e.ForbiddenError("No request changes a device.", nil)
