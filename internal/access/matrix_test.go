@@ -197,8 +197,11 @@ func (w *world) disposable(collection string, p *person) []access.Values {
 		return w.all(collection)
 	}
 	var out []access.Values
-	for _, served := range []string{p.User.Organization, w.shelter} {
-		made := w.Site("Disposable", w.hotelX, served)
+	for _, served := range []string{p.User.Organization, w.police} {
+		if served == w.hq {
+			continue // nobody serves a site of their own
+		}
+		made := w.Site("Disposable", w.hq, served)
 		for _, v := range w.all("sites") {
 			if id(v) == made {
 				out = append(out, v)

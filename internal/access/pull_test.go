@@ -168,7 +168,7 @@ func (w *world) change(random *rand.Rand) string {
 	switch random.IntN(9) {
 	case 0:
 		site := sample("sites")
-		w.set("sites", site, map[string]any{"served_by": organization})
+		w.set("sites", site, map[string]any{"served_by": pick(w.ngoA, w.ngoB, w.shelter)})
 		return "site " + site + " is served by another"
 	case 1:
 		w.set("sites", sample("sites"), map[string]any{"notes": rig.ID()})
