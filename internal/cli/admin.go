@@ -101,34 +101,32 @@ func UpsertSuperuser(app core.App, email, password string) error {
 	return nil
 }
 
-func verifyCommand(open Open) *cobra.Command {
+func verifyCommand() *cobra.Command {
 	c := &cobra.Command{Use: "verify", Short: "Check the journal's hash chain", Args: cobra.NoArgs}
 	dir := dirFlag(c)
 	asJSON := c.Flags().Bool("json", false, "print one JSON line")
 	c.RunE = func(*cobra.Command, []string) error {
-		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
-			report, err := s.Verify()
+		report, err := wiring.Verify(*dir)
+		if err != nil {
+			return fail(ExitUnexpected, err.Error(), "")
+		}
+		if *asJSON {
+			err := json.NewEncoder(os.Stdout).Encode(map[string]any{"ok": report.Bad == 0, "entries": report.Entries,
+				"erased": report.Erased, "bad": report.Bad, "why": report.Why, "head": hex.EncodeToString(report.Head)})
 			if err != nil {
-				return fail(ExitUnexpected, err.Error(), "")
+				return err
 			}
-			if *asJSON {
-				err := json.NewEncoder(os.Stdout).Encode(map[string]any{"ok": report.Bad == 0, "entries": report.Entries,
-					"erased": report.Erased, "bad": report.Bad, "why": report.Why, "head": hex.EncodeToString(report.Head)})
-				if err != nil {
-					return err
-				}
-			}
-			if report.Bad != 0 {
-				e := fail(ExitAttention, fmt.Sprintf("the chain is broken at entry %d: %s", report.Bad, report.Why),
-					"Someone or something changed the database outside Fieldpost. Keep a copy as it is, then restore a backup.")
-				e.Printed = *asJSON
-				return e
-			}
-			if !*asJSON {
-				fmt.Printf("The chain of %d entries is whole (%d erased by retention). Head: %x\n", report.Entries, report.Erased, report.Head)
-			}
-			return nil
-		})
+		}
+		if report.Bad != 0 {
+			e := fail(ExitAttention, fmt.Sprintf("the chain is broken at entry %d: %s", report.Bad, report.Why),
+				"Someone or something changed the database outside Fieldpost. Keep a copy as it is, then restore a backup.")
+			e.Printed = *asJSON
+			return e
+		}
+		if !*asJSON {
+			fmt.Printf("The chain of %d entries is whole (%d erased by retention). Head: %x\n", report.Entries, report.Erased, report.Head)
+		}
+		return nil
 	}
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
@@ -22,6 +23,8 @@ var Version = "0.1.0-dev"
 
 // Run runs a command line and gives the exit code.
 func Run(args []string, open Open) int {
+	// What a data folder or a store holds is nobody else's to read.
+	syscall.Umask(0o077)
 	root := &cobra.Command{
 		Use:           "fieldpost",
 		Short:         "An offline-first backend with sync for outreach against human trafficking",
@@ -29,7 +32,7 @@ func Run(args []string, open Open) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(open), inviteCommand(open), superuserCommand(open), verifyCommand(open),
+	root.AddCommand(serveCommand(open), inviteCommand(open), superuserCommand(open), verifyCommand(),
 		mendCommand(), versionCommand())
 	root.AddCommand(extraCommands(open)...)
 	root.SetArgs(args)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pocketbase/dbx"
+
 	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/journal"
 	"github.com/fieldpost/fieldpost/internal/records"
@@ -23,8 +25,20 @@ var (
 // VerifyReport is what a check of the hash chain found.
 type VerifyReport = journal.Report
 
-// Verify checks the journal's hash chain.
-func (s *Services) Verify() (VerifyReport, error) { return s.Store.Journal().Verify() }
+// Verify checks the hash chain of a data folder. It opens the database for
+// reading only, and nothing else: who suspects a folder wants it as it is.
+func Verify(dir string) (VerifyReport, error) {
+	path := filepath.Join(dir, "data.db")
+	if _, err := os.Stat(path); err != nil {
+		return VerifyReport{}, fmt.Errorf("verify: there is no database in %s", dir)
+	}
+	db, err := dbx.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)&_pragma=query_only(1)")
+	if err != nil {
+		return VerifyReport{}, fmt.Errorf("verify: %w", err)
+	}
+	defer db.Close()
+	return journal.NewReader(db).Verify()
+}
 
 // JournalSchema is the newest schema of the journal's tables in this build.
 func JournalSchema() (uint, error) { return journal.LatestSchema() }
