@@ -26,11 +26,15 @@ func bindRequests(app core.App, s *wiring.Services) {
 	// A client may say that a report was opened and leave the time to the
 	// server, as in a push; the field's type alone reads `true` as no time.
 	app.OnRecordUpdateRequest("triage").BindFunc(func(e *core.RecordRequestEvent) error {
-		info, err := e.RequestInfo()
-		if err != nil {
-			return err
+		var sent struct {
+			Opened any `json:"opened" form:"opened"`
 		}
-		if info.Body["opened"] == true {
+		// PocketBase has read this body already; what it could not read it
+		// has refused.
+		if err := e.BindBody(&sent); err != nil {
+			return e.BadRequestError("The request can't be read.", err)
+		}
+		if sent.Opened == true {
 			e.Record.Set("opened", s.Store.Now().UTC())
 		}
 		return e.Next()
