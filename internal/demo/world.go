@@ -66,7 +66,11 @@ func settle(s *wiring.Services, clock *Clock, w *World) (*taskForce, error) {
 	t := &taskForce{start: clock.wall().UTC().Truncate(time.Second), sites: map[string]string{}, phones: map[string]*phone{}}
 	hash := func(code string) string { return s.Key.Invite(devices.NormaliseCode(code)) }
 	err := s.Store.TransactPeople(func(tx *records.People) error {
-		if have := tx.Invite(hash(w.Invites.Worker)); have != nil {
+		have, err := tx.Invite(hash(w.Invites.Worker))
+		if err != nil {
+			return err
+		}
+		if have != nil {
 			t.start = have.Expires.UTC().Add(-inviteLife)
 		} else if n, err := s.Store.App.CountRecords("organizations"); err != nil || n > 0 {
 			if err != nil {

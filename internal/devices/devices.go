@@ -146,7 +146,10 @@ func (s *Service) admit(tx *records.People, req wire.EnrollRequest, thumbprint, 
 	var invite *records.Invite
 	inviteID := ""
 	if req.Invite != "" {
-		if invite = tx.Invite(s.Key.Invite(NormaliseCode(req.Invite))); invite == nil {
+		if invite, err = tx.Invite(s.Key.Invite(NormaliseCode(req.Invite))); err != nil {
+			return nil, err
+		}
+		if invite == nil {
 			return nil, fault.New(fault.InviteInvalid, "The invite is not known.")
 		}
 		inviteID = invite.ID

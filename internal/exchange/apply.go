@@ -133,10 +133,14 @@ func (o *opRun) references() error {
 		return err
 	}
 	for _, ref := range refs {
-		if o.tx.Exists(ref.Collection, ref.ID) {
+		here, err := o.tx.Exists(ref.Collection, ref.ID)
+		if err != nil {
+			return err
+		}
+		if here {
 			continue
 		}
-		err := o.missing(ref.Collection, ref.ID)
+		err = o.missing(ref.Collection, ref.ID)
 		var r *records.Refusal
 		switch {
 		case errors.As(err, &r) && r.Code == wire.CodeGone:
@@ -215,7 +219,10 @@ func (o *opRun) again(clock *journal.RecordClock) error {
 		return nil
 	}
 	// What came around the same record is not lost (PUSH-9).
-	row := o.tx.Find(o.op.Collection, o.op.ID)
+	row, err := o.tx.Find(o.op.Collection, o.op.ID)
+	if err != nil {
+		return err
+	}
 	if row == nil {
 		return fmt.Errorf("find %s %s: the journal has it, the table has not", o.op.Collection, o.op.ID)
 	}
@@ -259,7 +266,10 @@ func (o *opRun) standing() (*records.Row, *journal.RecordClock, error) {
 		}
 		return nil, nil, o.missing(o.op.Collection, o.op.ID)
 	}
-	row := o.tx.Find(o.op.Collection, o.op.ID)
+	row, err := o.tx.Find(o.op.Collection, o.op.ID)
+	if err != nil {
+		return nil, nil, err
+	}
 	if row == nil {
 		return nil, nil, fmt.Errorf("find %s %s: the journal has it, the table has not", o.op.Collection, o.op.ID)
 	}

@@ -179,7 +179,8 @@ func (s *Service) transact(fn func(tx *records.Tx) error) error {
 // isStorage tells whether an error is the disk's and not the mutation's.
 func isStorage(err error) bool {
 	text := err.Error()
-	for _, sign := range []string{"disk is full", "disk I/O", "readonly", "read-only", "database is locked", "SQLITE_BUSY", "unable to open", "no space left"} {
+	for _, sign := range []string{"disk is full", "disk I/O", "readonly", "read-only", "database is locked", "SQLITE_BUSY",
+		"unable to open", "no space left", "deadline exceeded", "interrupted", "out of memory", "too many open files"} {
 		if strings.Contains(text, sign) {
 			return true
 		}

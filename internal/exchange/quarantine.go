@@ -44,7 +44,10 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 		values["collection"], values["record"] = clip(ops[0].collection, 200), s.veil(c, clip(ops[0].id, 200))
 		site = ops[0].site
 	}
-	values["organization"] = tx.OrganizationFor(c.device.Person, site)
+	var err error
+	if values["organization"], err = tx.OrganizationFor(c.device.Person, site); err != nil {
+		return "", err
+	}
 	if c.device.Person.Role != access.Staff {
 		values["author"] = c.device.Person.ID
 	}

@@ -170,14 +170,17 @@ type Invite struct {
 }
 
 // Invite finds an invite by the HMAC of its code, nil when there is none.
-func (p *People) Invite(code string) *Invite {
+func (p *People) Invite(code string) (*Invite, error) {
 	r, err := p.app.FindFirstRecordByData("invites", "code", code)
+	if absent(err) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("find invite: %w", err)
 	}
 	return &Invite{ID: r.Id, Role: access.Role(r.GetString("role")), Organization: r.GetString("organization"),
 		Sites: r.GetStringSlice("sites"), Uses: r.GetInt("uses"), Used: r.GetInt("used"),
-		Expires: r.GetDateTime("expires").Time(), record: r}
+		Expires: r.GetDateTime("expires").Time(), record: r}, nil
 }
 
 // Use counts one use of an invite.
@@ -192,8 +195,8 @@ func (p *People) Use(i *Invite) error {
 // MakeInvite stores an invite under the HMAC of its code; the same code again
 // changes nothing.
 func (p *People) MakeInvite(code string, i Invite) error {
-	if p.Invite(code) != nil {
-		return nil
+	if have, err := p.Invite(code); have != nil || err != nil {
+		return err
 	}
 	invites, err := p.app.FindCachedCollectionByNameOrId("invites")
 	if err != nil {

@@ -133,8 +133,11 @@ func (s *Store) organizationFor(app core.App, w *Writer, siteID string) (string,
 		}
 	}
 	site, err := s.find(app, w, "sites", siteID)
-	if err != nil {
+	if absent(err) {
 		return "", invalid("site is not known.")
+	}
+	if err != nil {
+		return "", err
 	}
 	if w.Person != nil && !access.Table["sites"].List.Holds(*w.Person, Values(site)) {
 		return "", refuse(wire.CodeNotAllowed, "The site is not one of yours.")
@@ -223,6 +226,9 @@ func (s *Store) checklistOf(app core.App, id string) (*checklist.Checklist, erro
 		return kept.(*checklist.Checklist), nil
 	}
 	record, err := app.FindRecordById("checklists", id)
+	if err != nil && !absent(err) {
+		return nil, fmt.Errorf("find checklist %s: %w", id, err)
+	}
 	if err != nil || !record.GetBool("published") {
 		return nil, invalid("checklist is not known.")
 	}
@@ -251,8 +257,11 @@ func (s *Store) prepareAddendum(app core.App, w *Writer, record *core.Record) er
 	}
 	collection, id := reportOf(record)
 	report, err := app.FindRecordById(collection, id)
-	if err != nil {
+	if absent(err) {
 		return invalid("The report is not known.")
+	}
+	if err != nil {
+		return fmt.Errorf("find %s %s: %w", collection, id, err)
 	}
 	record.Set("organization", report.GetString("organization"))
 	record.Set("author", "")
@@ -293,6 +302,9 @@ func (s *Store) checkTriage(app core.App, record *core.Record) error {
 			continue
 		}
 		user, err := app.FindRecordById("users", id)
+		if err != nil && !absent(err) {
+			return fmt.Errorf("find user of %s: %w", f, err)
+		}
 		if err != nil || user.GetString("role") != string(access.Coordinator) ||
 			user.GetString("organization") != record.GetString("organization") {
 			return invalid("%s is no coordinator of the organization.", f)
@@ -315,8 +327,11 @@ func (s *Store) setServedBy(app core.App, user *core.Record) error {
 		seen := map[string]bool{}
 		for _, id := range user.GetStringSlice("sites") {
 			site, err := app.FindRecordById("sites", id)
-			if err != nil {
+			if absent(err) {
 				return invalid("sites: %s is not known.", id)
+			}
+			if err != nil {
+				return fmt.Errorf("find site %s: %w", id, err)
 			}
 			if o := site.GetString("served_by"); o != "" && !seen[o] {
 				seen[o] = true

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,13 +53,21 @@ type Row struct {
 }
 
 // Find reads a record, nil when there is none.
-func (t *Tx) Find(collection, id string) *Row {
+func (t *Tx) Find(collection, id string) (*Row, error) {
 	record, err := t.app.FindRecordById(collection, id)
-	if err != nil {
-		return nil
+	if absent(err) {
+		return nil, nil
 	}
-	return &Row{record, Values(record)}
+	if err != nil {
+		return nil, fmt.Errorf("find %s %s: %w", collection, id, err)
+	}
+	return &Row{record, Values(record)}, nil
 }
+
+// absent tells that a record is not there. Any other error says that the
+// database can't tell just now: to take that for "not there" would refuse for
+// ever what is only to be tried later.
+func absent(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // Normalise checks and normalises an op's fields by the collection's types;
 // what the schema does not know comes back as extra.
@@ -101,17 +110,20 @@ func (t *Tx) References(collection string, values map[string]any) ([]Reference, 
 }
 
 // Exists tells whether a record stands; what one push names often is read once.
-func (t *Tx) Exists(collection, id string) bool {
+func (t *Tx) Exists(collection, id string) (bool, error) {
 	key := collection + "/" + id
 	if _, ok := t.cache[key]; ok {
-		return true
+		return true, nil
 	}
 	record, err := t.app.FindRecordById(collection, id)
+	if absent(err) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, fmt.Errorf("find %s %s: %w", collection, id, err)
 	}
 	t.cache[key] = record
-	return true
+	return true, nil
 }
 
 // Create saves a new record for a writer and gives the seq of the mutation's
@@ -200,21 +212,30 @@ func (t *Tx) SystemSave(at int64, collection string, values map[string]any) (id 
 }
 
 // OrganizationFor tells whose a refused report would have been (PUSH-6).
-func (t *Tx) OrganizationFor(p access.Person, site string) string {
+func (t *Tx) OrganizationFor(p access.Person, site string) (string, error) {
 	w := &Writer{Person: &p, cache: t.cache}
 	if site != "" {
-		if o, err := t.store.organizationFor(t.app, w, site); err == nil {
-			return o
+		o, err := t.store.organizationFor(t.app, w, site)
+		var refused *Refusal
+		if err == nil || !errors.As(err, &refused) {
+			return o, err
 		}
 	}
 	if p.Role == access.Staff || p.Role == access.Manager {
 		for _, s := range p.Sites {
-			if r, err := t.store.find(t.app, w, "sites", s); err == nil && r.GetString("served_by") != "" {
-				return r.GetString("served_by")
+			r, err := t.store.find(t.app, w, "sites", s)
+			if absent(err) {
+				continue
+			}
+			if err != nil {
+				return "", err
+			}
+			if served := r.GetString("served_by"); served != "" {
+				return served, nil
 			}
 		}
 	}
-	return p.Organization
+	return p.Organization, nil
 }
 
 // Contact notes a device's last contact (ms), outside the journal's chain.
@@ -240,8 +261,11 @@ func (s *Store) FindDevice(id string) (*Device, error) { return s.device(s.App, 
 
 func (s *Store) device(app core.App, id string) (*Device, error) {
 	record, err := app.FindRecordById("devices", id)
-	if err != nil {
+	if absent(err) {
 		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find device %s: %w", id, err)
 	}
 	user, err := app.FindRecordById("users", record.GetString("user"))
 	if err != nil {
@@ -254,8 +278,11 @@ func (s *Store) device(app core.App, id string) (*Device, error) {
 	for parent := record.GetString("parent"); parent != "" && len(d.Lineage) < 100; {
 		d.Lineage = append(d.Lineage, parent)
 		p, err := app.FindRecordById("devices", parent)
-		if err != nil {
+		if absent(err) {
 			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find device %s: %w", parent, err)
 		}
 		parent = p.GetString("parent")
 	}

@@ -1,0 +1,129 @@
+package records_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/records"
+	rig "github.com/fieldpost/fieldpost/internal/testrig"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+func TestAbsent(t *testing.T) {
+	r := rig.New(t)
+	ngo := r.Organization("Outreach")
+	site := r.Site("Stop", r.Organization("Owner"), ngo)
+	rosa := r.Enroll(access.Worker, ngo)
+	invite := r.Invite(access.Worker, ngo, 5)
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := r.App.NonconcurrentDB().NewQuery(sql).Execute(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// lost does something while a table can't be read.
+	lost := func(t *testing.T, table string, fn func()) {
+		t.Helper()
+		exec("ALTER TABLE " + table + " RENAME TO away")
+		defer exec("ALTER TABLE away RENAME TO " + table)
+		fn()
+	}
+	inside := func(fn func(tx *records.Tx) error) error { return r.S.Store.Transact(fn) }
+	notAbsent := func(t *testing.T, what string, err error) {
+		t.Helper()
+		var refused *records.Refusal
+		if err == nil || errors.As(err, &refused) || !strings.Contains(err.Error(), "no such table") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+
+	t.Run("[ENROL-3] a device that can't be looked up is not one that is unknown", func(t *testing.T) {
+		if d, err := r.S.Store.FindDevice(rig.ID()); d != nil || err != nil {
+			t.Fatalf("unknown: %v %v", d, err)
+		}
+		lost(t, "devices", func() {
+			_, err := r.S.Store.FindDevice(rosa.ID)
+			notAbsent(t, "device", err)
+			var e wire.ErrorBody
+			if status := r.Post(rosa.Token, "/api/sync/pull", map[string]any{"protocol": 1, "schema": 1, "device": rosa.ID}, &e); status != http.StatusInternalServerError || e.Retry != "later" {
+				t.Errorf("pull: %d %+v", status, e)
+			}
+			if status := r.Post("", "/api/sync/challenge", map[string]any{"device": rosa.ID}, &e); status == http.StatusForbidden || status == http.StatusUnauthorized {
+				t.Errorf("challenge: %d %+v", status, e)
+			}
+		})
+		r.T = t
+		_, v := rosa.Create("observations", r.Observation(site))
+		rig.Want(t, v.Verdict, wire.Applied)
+	})
+
+	t.Run("[PUSH-7] a record that can't be looked up is not one that is not there", func(t *testing.T) {
+		lost(t, "sites", func() {
+			err := inside(func(tx *records.Tx) error { _, err := tx.Exists("sites", site); return err })
+			notAbsent(t, "exists", err)
+			err = inside(func(tx *records.Tx) error { _, err := tx.Find("sites", site); return err })
+			notAbsent(t, "find", err)
+			err = inside(func(tx *records.Tx) error {
+				_, err := tx.OrganizationFor(access.Person{Role: access.Worker, Organization: ngo}, site)
+				return err
+			})
+			notAbsent(t, "organization", err)
+			err = inside(func(tx *records.Tx) error {
+				w := r.S.Store.System()
+				w.Person = &access.Person{ID: rosa.User.ID, Role: access.Worker, Organization: ngo}
+				_, err := tx.Create(w, "observations", rig.ID(), r.Observation(site))
+				return err
+			})
+			notAbsent(t, "report", err)
+		})
+		if err := inside(func(tx *records.Tx) error {
+			if here, err := tx.Exists("sites", rig.ID()); here || err != nil {
+				t.Errorf("exists: %v %v", here, err)
+			}
+			if row, err := tx.Find("sites", rig.ID()); row != nil || err != nil {
+				t.Errorf("find: %v %v", row, err)
+			}
+			if here, err := tx.Exists("sites", site); !here || err != nil {
+				t.Errorf("exists: %v %v", here, err)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	t.Run("[ENROL-2] an invite that can't be looked up is not one that is unknown", func(t *testing.T) {
+		lost(t, "invites", func() {
+			var e wire.ErrorBody
+			d := r.NewDevice()
+			status := r.Post("", "/api/sync/enroll", wire.EnrollRequest{Invite: invite, Device: wire.EnrollDevice{ID: d.ID, Name: "x", Platform: "x", Key: d.JWK()}}, &e)
+			if status != http.StatusInternalServerError || e.Retry != "later" {
+				t.Errorf("%d %+v", status, e)
+			}
+		})
+		r.T = t
+		r.NewDevice().Enroll(invite)
+	})
+}
+
+// exists and found are Exists and Find where the database can be read.
+func exists(t *testing.T, tx *records.Tx, collection, id string) bool {
+	t.Helper()
+	here, err := tx.Exists(collection, id)
+	if err != nil {
+		t.Error(err)
+	}
+	return here
+}
+
+func found(t *testing.T, tx *records.Tx, collection, id string) *records.Row {
+	t.Helper()
+	row, err := tx.Find(collection, id)
+	if err != nil {
+		t.Error(err)
+	}
+	return row
+}
