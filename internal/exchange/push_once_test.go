@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
+	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/journal"
@@ -23,11 +24,16 @@ func TestPushCommitsBeforeItAnswers(t *testing.T) {
 
 	t.Run("[PUSH-1] a copy of the files, taken when the answer is there, holds all of the mutation", func(t *testing.T) {
 		w.on(t)
-		for range 5 {
-			id := rig.ID()
-			m := rosa.Mutation(rig.Create("observations", id, w.Observation(w.site)))
-			v := applied(t, rosa.Push(m)[0])
+		for range 3 {
+			// Many at once: a commit that takes its time would be overtaken by an
+			// answer that does not wait for it.
+			var list []wire.Mutation
+			for range 200 {
+				list = append(list, rosa.Mutation(rig.Create("observations", rig.ID(), w.Observation(w.site))))
+			}
+			verdicts := rosa.Push(list...)
 			db := w.copied()
+			v, id := applied(t, verdicts[len(verdicts)-1]), list[len(list)-1].Ops[0].ID
 			triage := wire.TriageID("observations", id)
 			for sql, want := range map[string]int{
 				`SELECT 1 FROM observations WHERE id={:id}`:                                   1,
@@ -351,23 +357,41 @@ func TestPushSeesAFork(t *testing.T) {
 	})
 	t.Run("[PUSH-3] two copies that push at once are told apart, and one of them gives way whole", func(t *testing.T) {
 		w.on(t)
-		phone := w.worker()
+		phone, somebody := w.worker(), w.worker()
 		a, b := *phone, *phone
-		send := func(d *rig.Device, note string) []wire.Mutation {
+		several := func(d *rig.Device, note string) wire.Mutation {
 			f := with(w.Observation(""), "note", note)
-			var out []wire.Mutation
-			for range 3 {
-				out = append(out, d.Mutation(rig.Create("observations", rig.ID(), f)),
-					d.Mutation(rig.Create("observations", rig.ID(), f), rig.Create("observations", rig.ID(), f)))
-			}
-			return out
+			return d.Mutation(rig.Create("observations", rig.ID(), f), rig.Create("observations", rig.ID(), f))
 		}
-		requests := [][]wire.Mutation{send(&a, "a"), send(&b, "b")[1:]}
-		status := make([]int, 2)
+		requests := [][]wire.Mutation{
+			{a.Mutation(rig.Create("observations", rig.ID(), with(w.Observation(""), "note", "a"))), several(&a, "a")},
+			nil,
+		}
+		b.N++ // the copies differ from the second number on
+		requests[1] = []wire.Mutation{several(&b, "b")}
+		// The writer is kept busy until both wait for it.
+		standing, release := make(chan struct{}), make(chan struct{})
 		var wg sync.WaitGroup
+		wg.Go(func() {
+			err := w.App.RunInTransaction(func(core.App) error {
+				close(standing)
+				<-release
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-standing
+		m := somebody.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
+		wg.Go(func() { somebody.TryPush(m) })
+		time.Sleep(100 * time.Millisecond)
+		status := make([]int, 2)
 		for i, d := range []*rig.Device{&a, &b} {
 			wg.Go(func() { status[i], _, _ = d.TryPush(requests[i]...) })
 		}
+		time.Sleep(100 * time.Millisecond)
+		close(release)
 		wg.Wait()
 		if status[0]+status[1] != http.StatusOK+http.StatusConflict {
 			t.Fatal(status)
