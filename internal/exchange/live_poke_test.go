@@ -25,6 +25,7 @@ func change(t testing.TB, r *rig.Rig, collection, id string, values map[string]a
 }
 
 func TestPokes(t *testing.T) {
+	t.Parallel() // it mostly waits
 	r := rig.New(t)
 	ngo, other := r.Organization("Outreach"), r.Organization("Other")
 	worker, keisha := r.Enroll(access.Worker, ngo), r.Enroll(access.Coordinator, ngo)

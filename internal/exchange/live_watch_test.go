@@ -17,6 +17,7 @@ import (
 )
 
 func TestSubscriptions(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := newTown(t)
 	worker, keisha, staff := w.worker(), w.coordinator(), w.staff()
 	tom := w.Enroll(access.Manager, w.hotel, w.site)

@@ -49,6 +49,7 @@ func came(t testing.TB, pull chan held) held {
 }
 
 func TestWait(t *testing.T) {
+	t.Parallel() // it mostly waits
 	w := newTown(t)
 	worker, keisha := w.worker(), w.coordinator()
 	stranger := w.Enroll(access.Coordinator, w.Organization("Other"))
