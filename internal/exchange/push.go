@@ -265,7 +265,7 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 	if r != nil && r.refusal == nil {
 		return &r.Verdict, s.again(tx, c, m, r)
 	}
-	t, err := s.timing(tx, c, m)
+	t, err := s.timing(tx, c, m, stored)
 	if err != nil {
 		return nil, err
 	}
@@ -286,12 +286,11 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 		}
 		verdict.N = m.N
 		receipt.Verdict = *verdict
-		return verdict, settle(tx, t.waited, receipt)
+		return verdict, settle(tx, t.waited, stored, receipt)
 	}
 	if refused.Code == wire.CodeMissingDependency {
 		if c.at-t.first < 30*24*time.Hour.Milliseconds() {
-			waits := hlc.Stamp{Time: t.corrected, Device: c.lineage[m.Stamp.Device]}
-			err := tx.Defer(c.pseudonym, m.N, waits.String(), t.first)
+			err := tx.Defer(c.pseudonym, m.N, stored, t.corrected.Ms, t.first)
 			return &wire.Verdict{N: m.N, Verdict: wire.Deferred, Code: refused.Code, Message: refused.Message}, err
 		}
 		refused = &records.Refusal{Code: wire.CodeDependsOnRefused, Message: "What this depends on did not come within 30 days."}
@@ -300,7 +299,7 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 	if receipt.Verdict.Quarantine, err = s.keep(tx, c, m, refused); err != nil {
 		return nil, err
 	}
-	return &receipt.Verdict, settle(tx, t.waited, receipt)
+	return &receipt.Verdict, settle(tx, t.waited, stored, receipt)
 }
 
 // timing is when a mutation was made and came.
@@ -312,11 +311,15 @@ type timing struct {
 }
 
 // timing corrects a stamp (PUSH-12). What was deferred keeps the time that was
-// fixed when it first came: the device's clock may have been put right since.
-func (s *Service) timing(tx *records.Tx, c *pushing, m *wire.Received) (timing, error) {
-	waits, first, err := tx.FirstDeferred(c.pseudonym, m.N)
-	if err != nil {
-		return timing{}, err
+// fixed when it first came, from whichever device of the lineage: the clock may
+// have been put right since.
+func (s *Service) timing(tx *records.Tx, c *pushing, m *wire.Received, stored string) (timing, error) {
+	var corrected, first int64
+	if stored != "" {
+		var err error
+		if corrected, first, err = tx.FirstDeferred(stored); err != nil {
+			return timing{}, err
+		}
 	}
 	t := timing{first: c.at, offset: c.offset, waited: first != 0}
 	if m.Offset != nil {
@@ -326,19 +329,18 @@ func (s *Service) timing(tx *records.Tx, c *pushing, m *wire.Received) (timing, 
 		t.first = first
 	}
 	t.corrected = hlc.Correct(m.Stamp.Time, t.offset, t.first)
-	stamp, err := hlc.Parse(waits)
-	if t.waited && err == nil && m.HasTime && stamp.Counter == m.Stamp.Counter {
-		t.corrected = stamp.Time
+	if t.waited {
+		t.corrected = hlc.Time{Ms: corrected, Counter: m.Stamp.Counter}
 		if m.Offset == nil {
-			t.offset = stamp.Ms - m.Stamp.Ms
+			t.offset = corrected - m.Stamp.Ms
 		}
 	}
 	return t, nil
 }
 
-func settle(tx *records.Tx, waited bool, receipt journal.Receipt) error {
+func settle(tx *records.Tx, waited bool, stamp string, receipt journal.Receipt) error {
 	if waited {
-		if err := tx.Undefer(receipt.Device, receipt.N); err != nil {
+		if err := tx.Undefer(stamp); err != nil {
 			return err
 		}
 	}
@@ -392,7 +394,7 @@ func (s *Service) again(tx *records.Tx, c *pushing, m *wire.Received, r *earlier
 	}
 	receipt := r.Receipt
 	receipt.Device, receipt.N, receipt.Stamp, receipt.At = c.pseudonym, m.N, "", c.at
-	return settle(tx, true, receipt)
+	return settle(tx, true, r.Receipt.Stamp, receipt)
 }
 
 // clockOff says how far the clock was off (PUSH-12).

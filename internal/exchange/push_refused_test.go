@@ -163,7 +163,7 @@ func TestPushDefers(t *testing.T) {
 		}
 		row := w.rows(`SELECT * FROM journal_deferred WHERE n={:n}`, dbx.Params{"n": m.N})
 		rig.Want(t, row, []map[string]string{{"device": w.S.Key.Device(rosa.ID), "n": fmt.Sprint(m.N),
-			"stamp": strings.Replace(m.Stamp, rosa.ID, w.S.Key.Device(rosa.ID), 1), "first_at": fmt.Sprint(w.Clock.Now().UnixMilli())}})
+			"stamp": strings.Replace(m.Stamp, rosa.ID, w.S.Key.Device(rosa.ID), 1), "corrected": m.Stamp[:13], "first_at": fmt.Sprint(w.Clock.Now().UnixMilli())}})
 	})
 	t.Run("[PUSH-7] an update or delete of a record that does not exist yet waits", func(t *testing.T) {
 		w.on(t)
@@ -210,6 +210,25 @@ func TestPushDefers(t *testing.T) {
 		rig.Want(t, d.Push(m)[0], v)
 		fresh := d.Mutation(addendum(rig.ID()))
 		verdict(t, d.Push(fresh)[0], wire.Deferred, wire.CodeMissingDependency) // its own thirty days begin now
+	})
+	t.Run("[PUSH-7] the thirty days go on when a device's successor sends it, and what was stored is the stamp as it was made", func(t *testing.T) {
+		w.on(t)
+		d := w.worker()
+		m := offClock(d, -24*time.Hour, false, addendum(rig.ID()))
+		verdict(t, pushAt(t, d, -24*time.Hour, m), wire.Deferred, wire.CodeMissingDependency)
+		row := w.rows(`SELECT stamp, corrected, first_at FROM journal_deferred WHERE device={:d}`, dbx.Params{"d": w.S.Key.Device(d.ID)})
+		stored := strings.Replace(m.Stamp, d.ID, w.S.Key.Device(d.ID), 1)
+		if len(row) != 1 || row[0]["stamp"] != stored || row[0]["corrected"] == m.Stamp[:13] {
+			t.Fatalf("%v, want %s", row, stored)
+		}
+		next := goOn(t, d)
+		m.N = 7
+		verdict(t, next.Push(m)[0], wire.Deferred, wire.CodeMissingDependency)
+		rig.Want(t, w.rows(`SELECT stamp, corrected, first_at FROM journal_deferred WHERE stamp={:s}`, dbx.Params{"s": stored}), row)
+		w.Clock.Add(31 * 24 * time.Hour)
+		next = goOn(t, next) // the token has run out, too
+		verdict(t, next.Push(m)[0], wire.Refused, wire.CodeDependsOnRefused)
+		rig.Want(t, len(w.rows(`SELECT 1 FROM journal_deferred WHERE stamp={:s}`, dbx.Params{"s": stored})), 0)
 	})
 	t.Run("[PUSH-7] an op on a deleted record is refused gone", func(t *testing.T) {
 		w.on(t)

@@ -172,7 +172,7 @@ func TestAllOrNothing(t *testing.T) {
 		if _, err := tx.Append(updated("r1", 950, []string{"org:a"}, []string{"org:b"})); err != nil {
 			return err
 		}
-		return errors.Join(tx.PutReceipt(receipt(1, wire.Applied, 2)), tx.Defer(rosa, 2, stamp(901, rosa), 5), tx.MarkSeen(rosa, 2, "r1"))
+		return errors.Join(tx.PutReceipt(receipt(1, wire.Applied, 2)), tx.Defer(rosa, 2, stamp(901, rosa), 5, 5), tx.MarkSeen(rosa, 2, "r1"))
 	}
 	t.Run("[PUSH-1] what is committed stands in every table; what is rolled back in none", func(t *testing.T) {
 		db := open(t)
@@ -609,7 +609,7 @@ func TestPseudonyms(t *testing.T) {
 	db := open(t)
 	add(t, db, created("r1", "org:a"), updated("r1", 950, []string{"org:a"}, []string{"org:b"}))
 	commit(t, db, func(tx *Tx) error {
-		return errors.Join(tx.PutReceipt(receipt(1, wire.Applied, 1)), tx.Defer(rosa, 2, stamp(901, rosa), 5), tx.MarkSeen(rosa, 2, "r1"))
+		return errors.Join(tx.PutReceipt(receipt(1, wire.Applied, 1)), tx.Defer(rosa, 2, stamp(901, rosa), 5, 5), tx.MarkSeen(rosa, 2, "r1"))
 	})
 	const phone = "phone0000000001"
 	if err := Contact(db, phone, 86_400_000); err != nil {

@@ -128,25 +128,26 @@ func (r *Reader) Receipts(device string, ns []int64) (map[int64]*Receipt, error)
 	return out, nil
 }
 
-// FirstDeferred gives stamp and time of first receipt of a mutation that
-// waits, "" and 0 when it does not.
-func (r *Reader) FirstDeferred(device string, n int64) (stamp string, at int64, err error) {
-	err = r.query(`SELECT stamp, first_at FROM journal_deferred WHERE device={:dev} AND n={:n}`,
-		dbx.Params{"dev": device, "n": n}).Row(&stamp, &at)
+// FirstDeferred gives corrected milliseconds and time of first receipt of a
+// mutation that waits, by its stored stamp; 0 and 0 when it does not.
+func (r *Reader) FirstDeferred(stamp string) (corrected, at int64, err error) {
+	err = r.query(`SELECT corrected, first_at FROM journal_deferred WHERE stamp={:stamp}`,
+		dbx.Params{"stamp": stamp}).Row(&corrected, &at)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", 0, nil
+		return 0, 0, nil
 	}
 	if err != nil {
-		return "", 0, fmt.Errorf("journal deferred: %w", err)
+		return 0, 0, fmt.Errorf("journal deferred: %w", err)
 	}
-	return stamp, at, nil
+	return corrected, at, nil
 }
 
-// Defer remembers that a mutation waits since at. The stamp has the corrected
-// milliseconds, which are fixed at first receipt (PUSH-12).
-func (t *Tx) Defer(device string, n int64, stamp string, at int64) error {
-	_, err := t.query(`INSERT INTO journal_deferred (device,n,stamp,first_at) VALUES ({:dev},{:n},{:stamp},{:at})
-		ON CONFLICT (device,n) DO NOTHING`, dbx.Params{"dev": device, "n": n, "stamp": stamp, "at": at}).Execute()
+// Defer remembers that a mutation waits since at, and its corrected
+// milliseconds, which are fixed at first receipt (PUSH-12). Of a stored stamp
+// that waits already it changes nothing.
+func (t *Tx) Defer(device string, n int64, stamp string, corrected, at int64) error {
+	_, err := t.query(`INSERT INTO journal_deferred (device,n,stamp,corrected,first_at) VALUES ({:dev},{:n},{:stamp},{:corrected},{:at})
+		ON CONFLICT (stamp) DO NOTHING`, dbx.Params{"dev": device, "n": n, "stamp": stamp, "corrected": corrected, "at": at}).Execute()
 	if err != nil {
 		return fmt.Errorf("journal deferred: %w", err)
 	}
@@ -154,8 +155,8 @@ func (t *Tx) Defer(device string, n int64, stamp string, at int64) error {
 }
 
 // Undefer forgets it once it has a verdict.
-func (t *Tx) Undefer(device string, n int64) error {
-	_, err := t.query(`DELETE FROM journal_deferred WHERE device={:dev} AND n={:n}`, dbx.Params{"dev": device, "n": n}).Execute()
+func (t *Tx) Undefer(stamp string) error {
+	_, err := t.query(`DELETE FROM journal_deferred WHERE stamp={:stamp}`, dbx.Params{"stamp": stamp}).Execute()
 	if err != nil {
 		return fmt.Errorf("journal deferred: %w", err)
 	}

@@ -144,45 +144,47 @@ func TestReceipts(t *testing.T) {
 func TestDeferred(t *testing.T) {
 	db := open(t)
 	r := NewReader(db)
-	first := func(device string, n int64) int64 {
+	first := func(stamp string) int64 {
 		t.Helper()
-		_, at, err := r.FirstDeferred(device, n)
+		_, at, err := r.FirstDeferred(stamp)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return at
 	}
-	t.Run("[PUSH-7] a mutation that waits keeps the time of its first receipt", func(t *testing.T) {
-		if at := first(rosa, 3); at != 0 {
+	t.Run("[PUSH-7] a mutation that waits keeps the time of its first receipt, under whatever device and n it comes again", func(t *testing.T) {
+		if at := first(stamp(900, rosa)); at != 0 {
 			t.Errorf("waits since %d before it came", at)
 		}
-		for _, at := range []int64{5000, 9000, 2000} {
-			commit(t, db, func(tx *Tx) error { return tx.Defer(rosa, 3, stamp(900, rosa), at) })
+		for i, at := range []int64{5000, 9000, 2000} {
+			commit(t, db, func(tx *Tx) error {
+				return tx.Defer([]string{rosa, rosa, dee}[i], int64(3+i), stamp(900, rosa), 700+at, at)
+			})
 		}
-		if at := first(rosa, 3); at != 5000 {
+		if at := first(stamp(900, rosa)); at != 5000 {
 			t.Errorf("waits since %d, want 5000", at)
 		}
 	})
-	t.Run("[PUSH-12] a mutation that waits keeps the stamp of its first receipt", func(t *testing.T) {
-		if kept, _, err := r.FirstDeferred(rosa, 3); err != nil || kept != stamp(900, rosa) {
-			t.Errorf("kept %q, %v", kept, err)
+	t.Run("[PUSH-12] a mutation that waits keeps the corrected time of its first receipt", func(t *testing.T) {
+		if kept, _, err := r.FirstDeferred(stamp(900, rosa)); err != nil || kept != 5700 {
+			t.Errorf("kept %d, %v", kept, err)
 		}
 	})
-	t.Run("[PUSH-7] each device and n waits for itself", func(t *testing.T) {
-		commit(t, db, func(tx *Tx) error { return tx.Defer(dee, 3, stamp(900, dee), 6000) })
-		if a, b, c := first(rosa, 3), first(dee, 3), first(rosa, 4); a != 5000 || b != 6000 || c != 0 {
+	t.Run("[PUSH-7] each stamp waits for itself", func(t *testing.T) {
+		commit(t, db, func(tx *Tx) error { return tx.Defer(dee, 3, stamp(900, dee), 6000, 6000) })
+		if a, b, c := first(stamp(900, rosa)), first(stamp(900, dee)), first(stamp(901, rosa)); a != 5000 || b != 6000 || c != 0 {
 			t.Errorf("got %d %d %d", a, b, c)
 		}
 	})
 	t.Run("[PUSH-7] once taken off it waits no more, others do", func(t *testing.T) {
-		commit(t, db, func(tx *Tx) error { return tx.Undefer(rosa, 3) })
-		commit(t, db, func(tx *Tx) error { return tx.Undefer(rosa, 99) })
-		if a, b := first(rosa, 3), first(dee, 3); a != 0 || b != 6000 {
+		commit(t, db, func(tx *Tx) error { return tx.Undefer(stamp(900, rosa)) })
+		commit(t, db, func(tx *Tx) error { return tx.Undefer(stamp(999, rosa)) })
+		if a, b := first(stamp(900, rosa)), first(stamp(900, dee)); a != 0 || b != 6000 {
 			t.Errorf("got %d %d", a, b)
 		}
 	})
-	t.Run("[PUSH-7] only pseudonym, n, stored stamp and first receipt are kept", func(t *testing.T) {
-		if got := columns(t, db, "journal_deferred"); !slices.Equal(got, []string{"device", "n", "stamp", "first_at"}) {
+	t.Run("[PUSH-7] only pseudonym, n, stored stamp and first receipt with the time corrected then are kept", func(t *testing.T) {
+		if got := columns(t, db, "journal_deferred"); !slices.Equal(got, []string{"device", "n", "stamp", "corrected", "first_at"}) {
 			t.Errorf("columns %v", got)
 		}
 	})

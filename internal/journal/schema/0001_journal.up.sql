@@ -80,13 +80,15 @@ CREATE TABLE journal_receipt (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX journal_receipt_stamp ON journal_receipt (stamp) WHERE stamp IS NOT NULL;
 
--- Mutations that wait for another (PUSH-7): no content.
+-- Mutations that wait for another (PUSH-7): no content. By stamp, because one
+-- that comes again from a device's successor, under another n, is the same and
+-- its thirty days go on.
 CREATE TABLE journal_deferred (
-    device   TEXT    NOT NULL,
-    n        INTEGER NOT NULL,
-    stamp    TEXT    NOT NULL,
-    first_at INTEGER NOT NULL,
-    PRIMARY KEY (device, n)
+    device    TEXT    NOT NULL,
+    n         INTEGER NOT NULL,
+    stamp     TEXT    NOT NULL PRIMARY KEY,
+    corrected INTEGER NOT NULL, -- corrected milliseconds (PUSH-12)
+    first_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Ids whose create was refused: what depends on them is refused too (PUSH-7).

@@ -9,7 +9,7 @@ INSERT INTO journal_clock VALUES ('observations', 'a1b2c3d4e5f6g7h', 1, 1, 0, '{
 INSERT INTO journal_feed VALUES ('a1b2c3d4e5f6g7h', 'observations', 'org:a', 1, 1, 0);
 INSERT INTO journal_receipt VALUES ('aaaaaaaaaaaaaaa', 1, x'8899aabb', '1770439272000-0000-aaaaaaaaaaaaaaa', 1770439272000, 1770439272318,
     'applied', 1, NULL);
-INSERT INTO journal_deferred VALUES ('aaaaaaaaaaaaaaa', 2, '1770439272001-0000-aaaaaaaaaaaaaaa', 1770439272318);
+INSERT INTO journal_deferred VALUES ('aaaaaaaaaaaaaaa', 2, '1770439272001-0000-aaaaaaaaaaaaaaa', 1770439272001, 1770439272318);
 INSERT INTO journal_refused VALUES ('observations', 'z1b2c3d4e5f6g7h');
 INSERT INTO journal_seen VALUES ('aaaaaaaaaaaaaaa', 1, 'a1b2c3d4e5f6g7h');
 INSERT INTO journal_contact VALUES ('phone0000000001', 1770439272318);
