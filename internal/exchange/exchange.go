@@ -204,7 +204,7 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 	case <-ctx.Done():
 		// The device has gone. What the writer has begun it finishes, and the
 		// receipt answers the next try; what it has not begun comes again.
-		return nil, ctx.Err()
+		return nil, fault.New(fault.Busy, "Nobody waited for the answer.").Because(ctx.Err())
 	case <-s.done:
 		return nil, fault.New(fault.Busy, "The server is stopping.")
 	}
@@ -305,12 +305,26 @@ func (s *Service) write() {
 				break gather
 			}
 		}
-		s.run(group)
+		s.runSafely(group)
 		for _, j := range group {
 			s.release(j)
 			j.answer <- j.err
 		}
 	}
+}
+
+// runSafely keeps a panic from ending the writer, and with it the process. What
+// was committed before it has its receipts; all of the group is asked for again.
+func (s *Service) runSafely(group []*job) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.Log().Error("group of pushes broke off", "panic", fmt.Sprint(r))
+			for _, j := range group {
+				j.err = fault.New(fault.Busy, "The server could not finish.")
+			}
+		}
+	}()
+	s.run(group)
 }
 
 // abandoned takes a job off the queue whose device has hung up: its next try

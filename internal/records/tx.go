@@ -30,9 +30,31 @@ type Tx struct {
 
 // Transact runs fn in one transaction, fsynced at its end. When fn fails
 // nothing of it stands. After the commit whoever it mattered to is poked.
-func (s *Store) Transact(fn func(tx *Tx) error) error {
+//
+// What others hung on the commit (PocketBase's after-success hooks) may fail or
+// panic: that is logged. The transaction stands then, and to report it as
+// failed would have it done again.
+func (s *Store) Transact(fn func(tx *Tx) error) (err error) {
 	var touched map[string]bool
-	err := s.App.RunInTransaction(func(app core.App) error {
+	committed := false
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+		if err != nil && committed {
+			s.App.Logger().Error("after a commit", "error", err)
+			err = nil
+		}
+	}()
+	return s.App.RunInTransaction(func(app core.App) error {
+		// The first to hear of the end, before anything that may break.
+		app.TxInfo().OnComplete(func(txErr error) error {
+			committed = txErr == nil
+			if committed && s.Notify != nil && len(touched) > 0 {
+				s.Notify(touched)
+			}
+			return nil
+		})
 		tx := &Tx{Tx: journal.Begin(app.NonconcurrentDB()), store: s, app: app, cache: map[string]*core.Record{}, inserts: map[string]*insertion{}}
 		s.mutations.Store(app.TxInfo(), tx.Tx)
 		defer s.mutations.Delete(app.TxInfo())
@@ -40,10 +62,6 @@ func (s *Store) Transact(fn func(tx *Tx) error) error {
 		touched = tx.Touched()
 		return errors.Join(err, tx.Close())
 	})
-	if err == nil && s.Notify != nil && len(touched) > 0 {
-		s.Notify(touched)
-	}
-	return err
 }
 
 // Row is a record as the exchange holds it.
