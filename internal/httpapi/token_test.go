@@ -162,6 +162,18 @@ func TestTokens(t *testing.T) {
 			}
 		}
 	})
+	t.Run("[R22] nothing is kept of the address that somebody signs in from, not even its fingerprint", func(t *testing.T) {
+		e.password(access.Coordinator)
+		super := core.NewRecord(e.superusers())
+		super.Set("email", "second@example.org")
+		super.Set("password", "correct horse battery")
+		if err := e.App.Save(super); err != nil {
+			t.Fatal(err)
+		}
+		status := e.Post("", "/api/collections/_superusers/auth-with-password", map[string]any{"identity": "second@example.org", "password": "correct horse battery"}, nil)
+		rig.Want(t, status, http.StatusOK)
+		rig.Want(t, e.count("_authOrigins"), 0)
+	})
 	t.Run("[PUSH-13] a device that is not the token's is refused, on push and on pull", func(t *testing.T) {
 		before := e.stored()
 		for path, body := range e.synced(e.keisha) {
