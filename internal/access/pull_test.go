@@ -245,7 +245,7 @@ func (w *world) adrift() string {
 		p := w.now(&person{Device: &rig.Device{User: wire.Person{ID: id(v)}}})
 		want := map[string]bool{}
 		for _, site := range p.Sites {
-			if o := of("sites", site, "served_by"); o != "" && (p.Role == access.Staff || p.Role == access.Manager) {
+			if o := of("sites", site, "served_by"); o != "" && p.Role == access.Staff {
 				want[o] = true
 			}
 		}

@@ -64,11 +64,10 @@ var (
 // may see and do what in it. A collection that is not here fails a test.
 var Table = map[string]Collection{
 	"organizations": {
-		Name: "organizations",
-		List: anyOf{isAdmin, allOf{anyone, personField{"id", "organization"}}},
-		// The installation's admin keeps organizations over REST.
+		Name:   "organizations",
+		List:   anyOf{isAdmin, allOf{anyone, personField{"id", "organization"}}},
 		Create: isAdmin, Update: isAdmin,
-		Fields: with(fields(server, "name", "kind"), server, "allow_plate", "allow_staff_note"),
+		Fields: fields(latest, "name", "kind", "allow_plate", "allow_staff_note"),
 		Audience: func(r Values) []string {
 			return []string{"o:" + r.text("id"), "a"}
 		},

@@ -43,7 +43,10 @@ func inviteCommand(open Open) *cobra.Command {
 	hours := c.Flags().Int("hours", 72, "how long it is good for")
 	asJSON := c.Flags().Bool("json", false, "print one JSON line")
 	c.RunE = func(*cobra.Command, []string) error {
-		if !wiring.ValidRole(*role) || *organization == "" || *uses < 1 || *hours < 1 {
+		if *uses < 1 || *hours < 1 {
+			return fail(ExitUsage, "--uses and --hours count from 1", "Leave them out for one device and 72 hours.")
+		}
+		if !wiring.ValidRole(*role) || *organization == "" {
 			return fail(ExitUsage, "an invite needs --role and --organization", "Roles: worker, staff, manager, coordinator, law_enforcement, provider, admin")
 		}
 		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {

@@ -29,6 +29,15 @@ func (s *Store) PrepareCreate(app core.App, record *core.Record) error {
 		return checkSite(record)
 	case "users":
 		return s.setServedBy(app, record)
+	case "organizations":
+		return checkOrganization(record)
+	}
+	return nil
+}
+
+func checkOrganization(record *core.Record) error {
+	if record.GetString("name") == "" {
+		return invalid("name is missing.")
 	}
 	return nil
 }
@@ -36,6 +45,8 @@ func (s *Store) PrepareCreate(app core.App, record *core.Record) error {
 // PrepareUpdate is PrepareCreate for changes of a record.
 func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 	switch record.Collection().Name {
+	case "organizations":
+		return checkOrganization(record)
 	case "sites":
 		return checkSite(record)
 	case "triage":
@@ -323,7 +334,7 @@ func (s *Store) checkTriage(app core.App, record *core.Record) error {
 func (s *Store) setServedBy(app core.App, user *core.Record) error {
 	served := []string{}
 	role := access.Role(user.GetString("role"))
-	if role == access.Staff || role == access.Manager {
+	if role == access.Staff {
 		seen := map[string]bool{}
 		for _, id := range user.GetStringSlice("sites") {
 			site, err := app.FindRecordById("sites", id)
