@@ -65,6 +65,19 @@ func TestPokes(t *testing.T) {
 		own.poked()
 		theirs.quiet()
 	})
+	t.Run("[LIVE-1] [R8] a staff report pokes the serving organization and nobody of the hotel", func(t *testing.T) {
+		w := newTown(t)
+		staff, colleague, boss, keisha := w.staff(), w.staff(), w.Enroll(access.Coordinator, w.hotel), w.coordinator()
+		time.Sleep(100 * time.Millisecond) // the pokes of their enrolments are over
+		serving := watch(t, w.Rig, keisha.Token)
+		hotel := []*stream{watch(t, w.Rig, boss.Token), watch(t, w.Rig, colleague.Token), watch(t, w.Rig, staff.Token)}
+		_, v := staff.Create("submissions", w.submission(w.site))
+		applied(t, v)
+		serving.poked()
+		for _, s := range hotel {
+			s.quiet()
+		}
+	})
 	t.Run("[LIVE-1] whom to poke is decided from roles and organizations as they are then", func(t *testing.T) {
 		later()
 		s := watch(t, r, stranger.Token)
