@@ -164,6 +164,7 @@ func TestEnroll(t *testing.T) {
 		thief.ID = d.ID
 		before := count(r)
 		bad(t, http.StatusConflict, "device_exists")(enroll(r, "", request(thief, invite)))
+		rig.Want(t, count(r), before)
 		other := r.Invite(access.Coordinator, ngo, 1)
 		before = count(r)
 		bad(t, http.StatusConflict, "device_exists")(enroll(r, "", request(d, other)))
