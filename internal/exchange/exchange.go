@@ -42,13 +42,14 @@ type Service struct {
 
 // maxGroup is how many mutations one transaction gathers; maxQueue and
 // maxWaiting how many requests and mutations, and maxHolding how many bytes of
-// them, decoded, may wait before the answer is `busy`: what is let in has to be done before a phone gives up waiting and
-// sends all of it again.
+// them, decoded, may wait before the answer is `busy`: what is let in has to be
+// done before a phone gives up waiting and sends all of it again.
 const (
 	maxGroup   = 4000
 	maxQueue   = 256
 	maxWaiting = 20_000
 	maxHolding = 128 << 20
+	maxAlone   = 20 // mutations with a transaction each, before others get a turn
 )
 
 // New makes an exchange; Start starts its writer.
@@ -169,6 +170,7 @@ type job struct {
 	answer chan error
 	left   <-chan struct{} // closed when nobody waits for the answer
 
+	answered bool // or nobody waits: the writer is done with it
 	ctx      *pushing
 	next     int
 	verdicts []wire.Verdict
@@ -270,57 +272,123 @@ func (s *Service) unseal(push *wire.Push) {
 // anything of it runs (PUSH-3), and so must see all of the first.
 func (s *Service) write() {
 	defer close(s.done)
-	var held *job
+	var open []*job // taken off the queue and not answered, in order of arrival
 	for {
-		first := held
-		held = nil
-		if first == nil {
-			select {
-			case <-s.stop:
-				return
-			case first = <-s.jobs:
-			}
+		open = s.gather(open)
+		if len(open) == 0 {
+			return
 		}
-		if s.abandoned(first) {
-			continue
-		}
-		group := []*job{first}
-		size := len(first.push.Mutations)
-		in := map[string]bool{first.push.Device: true}
-	gather:
-		for size < maxGroup {
-			select {
-			case next := <-s.jobs:
-				if s.abandoned(next) {
-					continue
-				}
-				if in[next.push.Device] {
-					held = next
-					break gather
-				}
-				in[next.push.Device] = true
-				group = append(group, next)
-				size += len(next.push.Mutations)
+		var group, rest []*job
+		in := map[string]bool{}
+		for _, j := range open {
+			switch {
+			case in[j.push.Device]:
+			case !j.begun() && s.abandoned(j):
+				continue
 			default:
-				break gather
+				in[j.push.Device] = true
+				group = append(group, j)
 			}
 		}
 		s.runSafely(group)
-		for _, j := range group {
-			s.release(j)
-			j.answer <- j.err
+		for _, j := range open {
+			if !j.answered {
+				rest = append(rest, j)
+			}
 		}
+		open = rest
 	}
 }
 
+// gather adds to the open jobs those that wait, up to a group's size; it waits
+// for one when there is none. Once the service stops it takes no more, and
+// leaves only what has been begun.
+func (s *Service) gather(open []*job) []*job {
+	select {
+	case <-s.stop:
+		var begun []*job
+		for _, j := range open {
+			if j.begun() {
+				begun = append(begun, j)
+			}
+		}
+		return begun
+	default:
+	}
+	if len(open) == 0 {
+		select {
+		case <-s.stop:
+			return nil
+		case j := <-s.jobs:
+			open = append(open, j)
+		}
+	}
+	size := 0
+	in := map[string]bool{}
+	for _, j := range open {
+		in[j.push.Device] = true
+		if !j.begun() { // what is begun runs a few mutations a round
+			size += len(j.push.Mutations)
+		}
+	}
+	for size < maxGroup {
+		select {
+		case j := <-s.jobs:
+			open = append(open, j)
+			if in[j.push.Device] {
+				return open // has to wait its turn, and the queue with it
+			}
+			in[j.push.Device] = true
+			size += len(j.push.Mutations)
+		default:
+			return open
+		}
+	}
+	return open
+}
+
+// begun tells whether something of the job may be committed.
+func (j *job) begun() bool { return j.ctx != nil || j.next > 0 }
+
+// finished tells whether the job has all its verdicts, or an error instead. One
+// without mutations has at least been looked at.
+func (j *job) finished() bool {
+	n := len(j.push.Mutations)
+	return j.err != nil || j.next >= n && (n > 0 || j.ctx != nil)
+}
+
+// answer gives the finished jobs of a group their answers, all of them
+// committed, and leaves the others.
+func (s *Service) answer(group []*job) []*job {
+	var rest []*job
+	for _, j := range group {
+		if !j.finished() {
+			rest = append(rest, j)
+			continue
+		}
+		s.reply(j)
+	}
+	return rest
+}
+
+// reply ends a job; the writer does not touch it any more.
+func (s *Service) reply(j *job) {
+	j.answered = true
+	s.release(j)
+	j.answer <- j.err
+}
+
 // runSafely keeps a panic from ending the writer, and with it the process. What
-// was committed before it has its receipts; all of the group is asked for again.
+// was committed before it has its receipts; the rest is asked for again.
 func (s *Service) runSafely(group []*job) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.Log().Error("group of pushes broke off", "panic", fmt.Sprint(r))
 			for _, j := range group {
-				j.err = fault.New(fault.Busy, "The server could not finish.")
+				if !j.answered {
+					j.err = fault.New(fault.Busy, "The server could not finish.")
+					s.reply(j)
+				}
 			}
 		}
 	}()
@@ -332,6 +400,7 @@ func (s *Service) runSafely(group []*job) {
 func (s *Service) abandoned(j *job) bool {
 	select {
 	case <-j.left:
+		j.answered = true
 		s.release(j)
 		return true
 	default:

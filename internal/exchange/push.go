@@ -27,31 +27,47 @@ type pushing struct {
 	kept      map[int64]kept
 }
 
-// run gives every job of a group its verdicts. Mutations of one op share a
-// transaction: whatever refuses one of them does so before it writes. A
-// mutation of several ops has one of its own, so that it can be rolled back.
+// run gives the jobs of a group their verdicts, and answers each as soon as its
+// last one is committed. Mutations of one op share a transaction: whatever
+// refuses one of them does so before it writes. A mutation of several ops has
+// one of its own, so that it can be rolled back; after some of those the jobs
+// that are left wait for their next turn.
 func (s *Service) run(group []*job) {
-	for {
-		if !s.shared(group) {
-			return
+	left := maxAlone
+	for len(group) > 0 {
+		if sharing(group) {
+			s.shared(group)
+			group = s.answer(group)
 		}
-		alone := false
 		for _, j := range group {
-			if j.err == nil && j.next < len(j.push.Mutations) {
-				alone = true
+			if left == 0 {
+				s.answer(group)
+				return
+			}
+			if j.next < len(j.push.Mutations) && len(j.push.Mutations[j.next].Ops) > 1 {
+				left--
 				s.alone(j)
 			}
 		}
-		if !alone {
-			return
+		group = s.answer(group)
+	}
+}
+
+// sharing tells whether a job has something for the shared transaction: a
+// mutation of at most one op, or no mutation at all.
+func sharing(group []*job) bool {
+	for _, j := range group {
+		if j.next >= len(j.push.Mutations) || len(j.push.Mutations[j.next].Ops) <= 1 {
+			return true
 		}
 	}
+	return false
 }
 
 // shared runs the single-op mutations up to the next one of several ops, for
 // all jobs in one transaction. When something unexpected breaks it, nothing of
 // it stands and its mutations run again one by one.
-func (s *Service) shared(group []*job) bool {
+func (s *Service) shared(group []*job) {
 	type state struct {
 		next     int
 		verdicts int
@@ -85,7 +101,7 @@ func (s *Service) shared(group []*job) bool {
 		return nil
 	})
 	if err == nil {
-		return true
+		return
 	}
 	s.Log().Error("group of pushes rolled back, running its mutations one by one", "error", err)
 	for i, j := range group {
@@ -94,9 +110,11 @@ func (s *Service) shared(group []*job) bool {
 			for j.err == nil && j.next < len(j.push.Mutations) {
 				s.alone(j)
 			}
+			if !j.finished() {
+				j.busy(err)
+			}
 		}
 	}
-	return false
 }
 
 // alone runs one mutation in a transaction of its own. A refusal half way
