@@ -109,12 +109,11 @@ func TestJournalOrder(t *testing.T) {
 	})
 	t.Run("[JOURNAL-3] seq has no gap and no two mutations mix, whoever writes at once", func(t *testing.T) {
 		w.on(t)
-		from := w.Entries()
 		var mu sync.Mutex
 		var verdicts []wire.Verdict
 		var wg sync.WaitGroup
 		devices := []*rig.Device{w.worker(), w.worker(), w.worker(), w.worker()}
-		from = w.Entries()
+		from := w.Entries()
 		for i, d := range devices {
 			wg.Go(func() {
 				for range 8 {

@@ -84,13 +84,16 @@ func TestPushHoldsTheRules(t *testing.T) {
 			"update triage":       {access.Coordinator},
 		})
 	})
-	t.Run("[PUSH-8] organizations are the server's to a device: admins keep them over REST", func(t *testing.T) {
+	t.Run("[PUSH-8] organizations are an admin's to write, over push as over REST", func(t *testing.T) {
 		w.on(t)
 		pat := w.Enroll(access.Admin, w.ngo)
 		op := rig.Create("organizations", rig.ID(), map[string]any{"name": "O"})
-		verdict(t, pat.Do(op), wire.Refused, wire.CodeNotAllowed)
-		rig.Want(t, w.sameOverREST(pat, op), true)
-		rig.Want(t, w.sameOverREST(w.coordinator(), rig.Create("organizations", rig.ID(), map[string]any{"name": "P"})), false)
+		verdict(t, pat.Do(op), wire.Applied, "")
+		verdict(t, pat.Do(rig.Create("organizations", rig.ID(), map[string]any{"kind": "x"})), wire.Refused, wire.CodeInvalid)
+		rig.Want(t, w.sameOverREST(pat, rig.Create("organizations", rig.ID(), map[string]any{"name": "Q"})), true)
+		other := rig.Create("organizations", rig.ID(), map[string]any{"name": "P"})
+		verdict(t, w.coordinator().Do(other), wire.Refused, wire.CodeNotAllowed)
+		rig.Want(t, w.sameOverREST(w.coordinator(), other), false)
 	})
 	t.Run("[PUSH-8] what the server sets is not allowed from a client", func(t *testing.T) {
 		w.on(t)

@@ -2,6 +2,7 @@ package records_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestNormalise(t *testing.T) {
 			sent, got any
 		}{
 			{text, "seven"[:5], "seven"}, {text, "ääääé", "ääääé"}, {text, "", ""}, {text, nil, ""}, {long, strings.Repeat("x", 9000), strings.Repeat("x", 9000)},
-			{number, 1.5, 1.5}, {number, nil, 0.0}, {whole, 3.0, 3.0}, {whole, -0.0, 0.0},
+			{number, 1.5, 1.5}, {number, nil, 0.0}, {whole, 3.0, 3.0}, {whole, math.Copysign(0, -1), 0.0},
 			{yes, true, true}, {yes, nil, false},
 			{date, "2026-01-11T04:55:00.000Z", "2026-01-11 04:55:00.000Z"}, {date, "2026-01-11 04:55:00.000Z", "2026-01-11 04:55:00.000Z"},
 			{date, "2026-01-10T22:55:00-06:00", "2026-01-11 04:55:00.000Z"}, {date, "2026-01-11T04:55:00Z", "2026-01-11 04:55:00.000Z"},
