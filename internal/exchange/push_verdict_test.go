@@ -55,6 +55,8 @@ func poisons(t *testing.T, w *town, d *rig.Device) []poison {
 		{"no ops", m(map[string]any{"ops": nil}), invalid},
 		{"an empty list of ops", m(map[string]any{"ops": []any{}}), invalid},
 		{"ops that are an object", m(map[string]any{"ops": map[string]any{}}), invalid},
+		{"a sealed part that opens for nobody", m(map[string]any{"ops": nil, "sealed": "AAAA"}), invalid},
+		{"ops and a sealed part", m(map[string]any{"sealed": "AAAA"}), invalid},
 		{"an op that is a text", m(map[string]any{"ops": []any{"create"}}), invalid},
 		{"101 ops", m(map[string]any{"ops": many}), large},
 		{"an op that nobody knows", op(map[string]any{"op": "upsert"}), invalid},
