@@ -14,6 +14,15 @@ func findReportIDs(app core.App) (ids reportIDs, err error) {
 	return ids, nil
 }
 
+// findReports gives the collections of reports to those that name a report.
+func findReports(app core.App) (observations, submissions string, err error) {
+	if observations, err = collectionID(app, "observations"); err != nil {
+		return "", "", err
+	}
+	submissions, err = collectionID(app, "submissions")
+	return observations, submissions, err
+}
+
 // reportFields are common to observations and submissions. No field holds a
 // person's name, birthplace, citizenship or status (R1).
 func reportFields(ids reportIDs) []core.Field {

@@ -8,11 +8,7 @@ func init() {
 		if err != nil {
 			return err
 		}
-		observations, err := collectionID(app, "observations")
-		if err != nil {
-			return err
-		}
-		submissions, err := collectionID(app, "submissions")
+		observations, submissions, err := findReports(app)
 		if err != nil {
 			return err
 		}

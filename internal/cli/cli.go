@@ -33,8 +33,7 @@ func Run(args []string, open Open) int {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(serveCommand(open), inviteCommand(open), superuserCommand(open), verifyCommand(),
-		mendCommand(), versionCommand())
-	root.AddCommand(extraCommands(open)...)
+		mendCommand(), versionCommand(), demoCommand(open), DeviceCommand())
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

@@ -12,9 +12,6 @@ import (
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
-// rawJSON keeps a text as the JSON that it is.
-func rawJSON(text string) json.RawMessage { return json.RawMessage(text) }
-
 func refuse(code, format string, args ...any) *records.Refusal {
 	return &records.Refusal{Code: code, Message: fmt.Sprintf(format, args...)}
 }

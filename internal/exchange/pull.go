@@ -139,7 +139,7 @@ func (s *Service) page(d *records.Device, req *wire.PullRequest) (*wire.PullAnsw
 	if more {
 		end = found[len(found)-1].Seq
 	}
-	changes, err := s.changes(r, d, scopes, from, found, head)
+	changes, err := s.changes(r, d, scopes, from, found)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func candidates(r *journal.Reader, scopes []string, after, head int64, limit int
 }
 
 // changes turns candidates into what the person may see of them, in order.
-func (s *Service) changes(r *journal.Reader, d *records.Device, scopes []string, from place, found []journal.Candidate, head int64) ([]wire.Change, error) {
+func (s *Service) changes(r *journal.Reader, d *records.Device, scopes []string, from place, found []journal.Candidate) ([]wire.Change, error) {
 	byCollection := map[string][]string{}
 	for _, c := range found {
 		byCollection[c.Collection] = append(byCollection[c.Collection], c.Record)
@@ -281,7 +281,7 @@ type bodies struct {
 }
 
 // readStill reads records and their versions so that each body is that of its
-// version: one that changed in between is read again.
+// version: one that changed in between is left to the next page.
 func (s *Service) readStill(r *journal.Reader, d *records.Device, collection string, ids []string) (bodies, error) {
 	before, err := r.Versions(collection, ids)
 	if err != nil {
@@ -298,7 +298,7 @@ func (s *Service) readStill(r *journal.Reader, d *records.Device, collection str
 	for id, v := range after {
 		if before[id] != v {
 			delete(found, id)
-			after[id] = 1<<63 - 1 // newer than any head: the next page has it
+			after[id] = 1<<63 - 1 // no row has this version: changes looks where it stands now
 		}
 	}
 	return bodies{after, found}, nil

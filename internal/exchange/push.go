@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/journal"
@@ -249,14 +248,7 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 			return nil
 		}
 	}
-	return s.contact(tx, device, j.at)
-}
-
-func (s *Service) contact(tx *records.Tx, d *records.Device, at time.Time) error {
-	if d.Person.Role == access.Staff {
-		at = at.UTC().Truncate(24 * time.Hour)
-	}
-	return tx.Contact(d.ID, at.UnixMilli())
+	return tx.Contact(device, c.at)
 }
 
 // mutate runs a mutation of one op: a refusal comes before any write of it.

@@ -38,7 +38,7 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 	if m.HasTime && c.lineage[m.Stamp.Device] == "" {
 		whole = strings.ReplaceAll(whole, m.Stamp.Device, s.Key.Device(m.Stamp.Device))
 	}
-	values := map[string]any{"code": r.Code, "message": r.Message, "state": "held", "mutation": rawJSON(whole)}
+	values := map[string]any{"code": r.Code, "message": r.Message, "state": "held", "mutation": json.RawMessage(whole)}
 	site := ""
 	if len(ops) > 0 {
 		values["collection"], values["record"] = clip(ops[0].collection, 200), s.veil(c, clip(ops[0].id, 200))

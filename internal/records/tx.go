@@ -173,13 +173,20 @@ func (t *Tx) forget(collection string) {
 	}
 }
 
-// Update saves what push has merged.
+// Update saves what push has merged. It skips PocketBase's own validation:
+// Normalise has checked every type and the exchange every reference.
 func (t *Tx) Update(w *Writer, row *Row, outcome *merge.Outcome) (int64, error) {
 	for f, c := range outcome.Changes {
 		setPlain(row.record, f, c.Value)
 	}
 	w.Merged, w.standing = outcome, row.Values
-	return t.save(w, row.record)
+	w.Journal, w.cache = t.Tx, t.cache
+	Attach(row.record, w)
+	if err := t.app.SaveNoValidate(row.record); err != nil {
+		return 0, fmt.Errorf("save %s %s: %w", row.record.Collection().Name, row.record.Id, err)
+	}
+	t.forget(row.record.Collection().Name)
+	return w.seq, nil
 }
 
 // Delete deletes a record.
@@ -190,18 +197,6 @@ func (t *Tx) Delete(w *Writer, row *Row) (int64, error) {
 		return 0, fmt.Errorf("delete %s %s: %w", row.record.Collection().Name, row.record.Id, err)
 	}
 	delete(t.cache, row.record.Collection().Name+"/"+row.record.Id)
-	return w.seq, nil
-}
-
-// save skips PocketBase's own validation: Normalise has checked every type and
-// the exchange every reference, once and not once more for each record.
-func (t *Tx) save(w *Writer, record *core.Record) (int64, error) {
-	w.Journal, w.cache = t.Tx, t.cache
-	Attach(record, w)
-	if err := t.app.SaveNoValidate(record); err != nil {
-		return 0, fmt.Errorf("save %s %s: %w", record.Collection().Name, record.Id, err)
-	}
-	t.forget(record.Collection().Name)
 	return w.seq, nil
 }
 
@@ -220,10 +215,7 @@ func setPlain(record *core.Record, field string, value any) {
 
 // SystemSave makes a record of the server's own: conflicts and quarantine.
 func (t *Tx) SystemSave(at int64, collection string, values map[string]any) (id string, seq int64, err error) {
-	w := t.store.System()
-	w.At = at
-	w.Stored.Time = hlc.Time{Ms: at}
-	w.Corrected = w.Stored.Time
+	w := t.store.server(&Writer{At: at})
 	id = strings.ToLower(security.RandomStringWithAlphabet(15, "abcdefghijklmnopqrstuvwxyz0123456789"))
 	seq, err = t.Create(w, collection, id, values)
 	return id, seq, err
@@ -256,9 +248,13 @@ func (t *Tx) OrganizationFor(p access.Person, site string) (string, error) {
 	return p.Organization, nil
 }
 
-// Contact notes a device's last contact (ms), outside the journal's chain.
-func (t *Tx) Contact(device string, at int64) error {
-	return journal.Contact(t.app.NonconcurrentDB(), device, at)
+// Contact notes a device's last contact (ms), outside the journal's chain: by
+// the day for staff (JOURNAL-4).
+func (t *Tx) Contact(d *Device, at int64) error {
+	if d.Person.Role == access.Staff {
+		at = day(at)
+	}
+	return journal.Contact(t.app.NonconcurrentDB(), d.ID, at)
 }
 
 // Device is a device with its person and those it descends from.
