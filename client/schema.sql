@@ -31,7 +31,9 @@ CREATE TABLE device (
     contact_url TEXT    NOT NULL DEFAULT '',
     problem     TEXT    NOT NULL DEFAULT '', -- JSON {code, message, hint, at}: why the last exchange failed
     fork_id     TEXT    NOT NULL DEFAULT '', -- a renewal with newDevice is under way with this id
-    fork_key    BLOB                         -- and this key
+    fork_key    BLOB,                        -- and this key
+    checked     INTEGER NOT NULL DEFAULT 0,  -- when the view was last found equal to the server's (PULL-8); 0: never
+    check_resets TEXT   NOT NULL DEFAULT ''  -- JSON list of the times of resets for failed checks, the last day's
 ) STRICT;
 
 -- lineage: the ids that this device went by before (PUSH-3). Stamps name them.
@@ -61,7 +63,8 @@ CREATE TABLE outbox (
     fails        INTEGER NOT NULL DEFAULT 0, -- exchanges that failed with this mutation alone
     ack          INTEGER NOT NULL DEFAULT 0, -- number of its acknowledgement
     corrected_by INTEGER NOT NULL DEFAULT 0, -- pos of the corrected copy
-    correction_of INTEGER NOT NULL DEFAULT 0 -- pos of what it corrects
+    correction_of INTEGER NOT NULL DEFAULT 0,-- pos of what it corrects
+    sealed       TEXT    NOT NULL DEFAULT '' -- the ops sealed for the installation; '' where body holds them in clear
 ) STRICT;
 CREATE INDEX outbox_state ON outbox (state, n);
 CREATE UNIQUE INDEX outbox_stamp ON outbox (stamp);

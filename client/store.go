@@ -24,7 +24,7 @@ var schemaSQL string
 // storeVersion the version of its tables.
 const (
 	storeMark    = 0x46704476
-	storeVersion = 1
+	storeVersion = 2
 )
 
 // store is the SQLite file. All SQL runs inside tx; one connection serialises
@@ -120,6 +120,8 @@ func (s *store) start(maxPages int) (made bool, err error) {
 	switch {
 	case !made && mark != storeMark:
 		return false, foreign("The file is not a device store.", nil)
+	case !made && version < 1:
+		return false, damaged(errors.New("the store has no version"))
 	case version > storeVersion:
 		return false, &Error{Kind: ErrStore, Code: "store_newer", Message: "A newer version of this program made this store.",
 			Hint: "Use the newer version. What is in the store is untouched."}
@@ -136,7 +138,35 @@ func (s *store) start(maxPages int) (made bool, err error) {
 	if made {
 		return true, s.create()
 	}
-	return false, s.check()
+	if err := s.check(); err != nil {
+		return false, err
+	}
+	return false, s.upgrade(version)
+}
+
+// upgrades holds, for each version of the tables but the newest, what makes
+// the next one of it. The file of a phone that slept for years goes through
+// all of them; the outbox is never touched otherwise (EPOCH-4).
+var upgrades = []string{
+	1: `ALTER TABLE device ADD COLUMN checked INTEGER NOT NULL DEFAULT 0;
+		ALTER TABLE device ADD COLUMN check_resets TEXT NOT NULL DEFAULT '';
+		ALTER TABLE outbox ADD COLUMN sealed TEXT NOT NULL DEFAULT '';`,
+}
+
+// upgrade brings an older store to this version, in one transaction.
+func (s *store) upgrade(version int64) error {
+	if version == storeVersion {
+		return nil
+	}
+	return s.tx(context.Background(), "upgrade store", func(tx *sql.Tx) error {
+		for v := version; v < storeVersion; v++ {
+			if _, err := tx.Exec(upgrades[v]); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", storeVersion))
+		return err
+	})
 }
 
 // create makes the tables and marks the file as ours in one transaction: a
