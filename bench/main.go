@@ -24,6 +24,7 @@ type result struct {
 	Up      float64 `json:"bytesUpPerDoc"`
 	Down    float64 `json:"bytesDownPerDoc"`
 	Rounds  int     `json:"rounds"`
+	Rows    float64 `json:"rowsPerDoc,omitempty"` // of the floor
 	samples []sample
 }
 
@@ -34,9 +35,26 @@ func main() {
 		serveChild(os.Args[2], os.Args[3])
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "isolated" {
+		if err := isolatedChild(os.Args[2], os.Args[3], os.Args[4]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench, in a network of its own:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "link" {
+		results, err := runLink(11)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		printLink(results)
+		return
+	}
 	sizes := flag.String("n", "1000,10000", "numbers of observations")
 	rounds := flag.Int("rounds", 3, "rounds of each size")
 	asJSON := flag.Bool("json", false, "print JSON")
+	flag.StringVar(&profileTo, "profile", "", "write each server's CPU profile to this name and its kind")
 	flag.Parse()
 	if err := run(*sizes, *rounds, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -52,18 +70,19 @@ func run(sizes string, rounds int, asJSON bool) error {
 			return fmt.Errorf("-n: %q is no number", text)
 		}
 		push, batch := &result{What: "fieldpost push", Docs: n}, &result{What: "stock batch of 50", Docs: n}
+		raw := &result{What: "raw inserts of the rows of a push", Docs: n}
 		pull, list := &result{What: "fieldpost pull", Docs: n}, &result{What: "stock list of 500", Docs: n}
 		// The two take turns in each round, so that a machine that slows down
 		// slows both.
 		for i := 0; i < rounds; i++ {
-			if err := roundFieldpost(n, push, pull); err != nil {
+			if err := roundFieldpost(n, push, pull, raw); err != nil {
 				return fmt.Errorf("fieldpost: %w", err)
 			}
 			if err := roundStock(n, batch, list); err != nil {
 				return fmt.Errorf("stock: %w", err)
 			}
 		}
-		for _, r := range []*result{push, batch, pull, list} {
+		for _, r := range []*result{push, batch, pull, list, push, raw} {
 			r.settle()
 			all = append(all, r)
 		}

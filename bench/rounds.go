@@ -104,10 +104,13 @@ func pack(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// roundFieldpost pushes n observations, 500 a request as the client library
-// does, and pulls them fresh. Making the records is not timed; encoding,
+// pushSize is how many mutations a request carries, as from the client library.
+const pushSize = 500
+
+// roundFieldpost pushes n observations, writes the same rows raw, and pulls the
+// observations fresh. Making the records is not timed; encoding,
 // compressing and decoding are, as for stock.
-func roundFieldpost(n int, push, pull *result) error {
+func roundFieldpost(n int, push, pull, raw *result) error {
 	server, stop, err := startServer("fieldpost")
 	if err != nil {
 		return err
@@ -126,10 +129,15 @@ func roundFieldpost(n int, push, pull *result) error {
 		mutations[i] = wire.Mutation{N: int64(i + 1), Stamp: hlc.Stamp{Time: hlc.Time{Ms: now + int64(i)}, Device: device}.String(),
 			Offset: &zero, Schema: 1, Ops: []wire.Op{{Op: wire.OpCreate, Collection: "observations", ID: recordID(r), Fields: observation(r, server.Site)}}}
 	}
+	f := &floor{}
+	if err := f.before(server.Dir); err != nil {
+		return err
+	}
+	defer f.remove()
 	m.reset()
 	start := time.Now()
-	for i := 0; i < n; i += 500 {
-		some := mutations[i:min(i+500, n)]
+	for i := 0; i < n; i += pushSize {
+		some := mutations[i:min(i+pushSize, n)]
 		body, err := pack(map[string]any{"protocol": 1, "device": device, "epoch": nil, "mark": nil,
 			"now": time.Now().UTC().Format(wire.TimeFormat), "mutations": some})
 		if err != nil {
@@ -150,6 +158,12 @@ func roundFieldpost(n int, push, pull *result) error {
 		}
 	}
 	push.add(time.Since(start).Seconds(), m.up.Load(), m.down.Load())
+	if err := f.read(server.Dir, pushSize); err != nil {
+		return err
+	}
+	if err := f.run(raw); err != nil {
+		return err
+	}
 
 	m.reset()
 	start = time.Now()

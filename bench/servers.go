@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 	"time"
 
@@ -27,7 +28,14 @@ type ready struct {
 	Invite string `json:"invite"` // fieldpost: of a worker
 	Site   string `json:"site"`
 	Token  string `json:"token"` // stock: of a user
+	Dir    string `json:"dir"`   // its data folder
 }
+
+// profileTo is where servers write their CPU profiles, by kind; "" for nowhere.
+// It reaches them by their environment.
+var profileTo string
+
+const profileEnv = "FIELDPOST_BENCH_PROFILE"
 
 // startServer runs a server in a process of its own, as a client would meet it.
 func startServer(kind string) (*ready, func(), error) {
@@ -40,6 +48,7 @@ func startServer(kind string) (*ready, func(), error) {
 		return nil, nil, err
 	}
 	c := exec.Command(self, "server", kind, dir)
+	c.Env = append(os.Environ(), profileEnv+"="+profileTo)
 	c.Stderr = os.Stderr
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -67,13 +76,13 @@ func startServer(kind string) (*ready, func(), error) {
 
 // serveChild is the child: it serves until it is told to stop.
 func serveChild(kind, dir string) {
-	if err := child(kind, dir); err != nil {
+	if err := child(kind, dir, "127.0.0.1:0"); err != nil {
 		fmt.Fprintln(os.Stderr, "bench server:", err)
 		os.Exit(1)
 	}
 }
 
-func child(kind, dir string) error {
+func child(kind, dir, addr string) error {
 	config := core.BaseAppConfig{DataDir: dir}
 	if kind == "fieldpost" {
 		config.DBConnect = wiring.DBConnect
@@ -90,11 +99,11 @@ func child(kind, dir string) error {
 	if err := app.Bootstrap(); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
-	r := ready{URL: "http://" + listener.Addr().String()}
+	r := ready{URL: "http://" + listener.Addr().String(), Dir: dir}
 	if kind == "fieldpost" {
 		err = seedFieldpost(app, s, &r)
 	} else {
@@ -112,8 +121,18 @@ func child(kind, dir string) error {
 	})
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
+	if name := os.Getenv(profileEnv); name != "" {
+		out, err := os.Create(name + "." + kind)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return err
+		}
+	}
 	go func() {
 		<-stop
+		pprof.StopCPUProfile()
 		os.Exit(0)
 	}()
 	return apis.Serve(app, apis.ServeConfig{HttpAddr: listener.Addr().String()})
