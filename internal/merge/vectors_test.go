@@ -26,6 +26,7 @@ var runners = map[string]map[string]func(t *testing.T, given, expect json.RawMes
 	"ids.json":       {"valid": runValid, "triage": runTriage, "thumbprint": runThumbprint, "renew": runRenew},
 	"canonical.json": {"canonical": runCanonical, "number": runNumber, "content": runContent},
 	"decode.json":    {"push": runPush, "pull": runPull},
+	"digests.json":   {"term": runTerm, "digest": runDigest},
 	"merge.json":     {"steps": runStep, "traces": runTrace},
 }
 

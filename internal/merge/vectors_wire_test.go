@@ -136,6 +136,29 @@ func runRenew(t *testing.T, given, expect json.RawMessage) {
 	wantJSON(t, map[string]any{"text": wire.RenewText(in.Device, in.Challenge, id, print)}, expect)
 }
 
+func runTerm(t *testing.T, given, expect json.RawMessage) {
+	in := strict[struct {
+		ID  string
+		Seq int64
+	}](t, given)
+	slice, term := wire.DigestTerm(in.ID, in.Seq)
+	wantJSON(t, map[string]any{"slice": slice, "term": fmt.Sprintf("%016x", term)}, expect)
+}
+
+func runDigest(t *testing.T, given, expect json.RawMessage) {
+	in := strict[struct {
+		Records []struct {
+			ID  string
+			Seq int64
+		}
+	}](t, given)
+	var s wire.Summer
+	for _, r := range in.Records {
+		s.Add(r.ID, r.Seq)
+	}
+	wantJSON(t, s.Digest(), expect)
+}
+
 func canonicalOf(t *testing.T, v any) string {
 	t.Helper()
 	b, err := wire.Canonical(v)

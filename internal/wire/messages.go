@@ -261,7 +261,7 @@ type PullAnswer struct {
 	Cursor     string            `json:"cursor"`
 	Changes    []Change          `json:"changes"`
 	Seen       []string          `json:"seen"`
-	Digests    map[string]Digest `json:"digests,omitempty"`
+	Digests    map[string]Digest `json:"digests,omitzero"` // nil: not asked for; empty: the view is
 }
 
 // ErrorBody is the error body of the protocol.
