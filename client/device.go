@@ -56,7 +56,7 @@ type Device struct {
 // Options.MustExist ErrNotEnrolled.
 func Open(path string, opt Options) (*Device, error) {
 	d := &Device{opt: opt.withDefaults(), wake: make(chan struct{}, 1)}
-	s, made, err := openStore(path, !opt.MustExist, opt.maxPages)
+	s, made, err := openStore(path, !opt.MustExist, d.opt.Connect, opt.maxPages)
 	if err != nil {
 		return nil, err
 	}

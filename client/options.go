@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"io"
 	"net"
 	"net/http"
@@ -30,6 +31,10 @@ type Options struct {
 	Timeout time.Duration
 	// Platform is told at enrolment, such as "android"; default "cli".
 	Platform string
+	// Connect opens the store's SQLite file by its data source name; default
+	// SQLite's driver. A simulation puts one in that fails as a full disk does,
+	// and stops where a process dies.
+	Connect func(source string) (*sql.DB, error)
 	// MustExist makes Open fail with ErrNotEnrolled when there is no store yet,
 	// in place of making one.
 	MustExist bool
@@ -60,6 +65,9 @@ func (o Options) withDefaults() Options {
 	}
 	base.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	o.HTTP = &base
+	if o.Connect == nil {
+		o.Connect = func(source string) (*sql.DB, error) { return sql.Open("sqlite", source) }
+	}
 	if o.Sleep == nil {
 		o.Sleep = sleep
 	}

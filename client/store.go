@@ -37,7 +37,7 @@ type store struct {
 
 // openStore opens the file, or makes it when fresh is allowed. made tells that
 // the tables were made just now, and the device row must follow.
-func openStore(path string, fresh bool, maxPages int) (s *store, made bool, err error) {
+func openStore(path string, fresh bool, connect func(string) (*sql.DB, error), maxPages int) (s *store, made bool, err error) {
 	path, err = resolve(path)
 	if err != nil {
 		return nil, false, diskError(err)
@@ -65,7 +65,7 @@ func openStore(path string, fresh bool, maxPages int) (s *store, made bool, err 
 		return nil, false, diskError(err)
 	}
 	s = &store{lock: lock, path: path}
-	if made, err = s.start(maxPages); err != nil {
+	if made, err = s.start(connect, maxPages); err != nil {
 		s.close()
 		return nil, false, err
 	}
@@ -90,7 +90,7 @@ func resolve(path string) (string, error) {
 	return real, err
 }
 
-func (s *store) start(maxPages int) (made bool, err error) {
+func (s *store) start(connect func(string) (*sql.DB, error), maxPages int) (made bool, err error) {
 	// SQLite would make the file readable for others.
 	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *store) start(maxPages int) (made bool, err error) {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(5000)", "synchronous(FULL)", "secure_delete(1)"}}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(s.path), RawQuery: q.Encode()}
-	if s.db, err = sql.Open("sqlite", u.String()); err != nil {
+	if s.db, err = connect(u.String()); err != nil {
 		return false, foreign("The store cannot be opened.", err)
 	}
 	s.db.SetMaxOpenConns(1)
