@@ -57,10 +57,12 @@ func New(app core.App, cfg Config) *Services {
 
 // DBConnect opens the databases with PocketBase's pragmas but synchronous=FULL:
 // with NORMAL a power cut takes back commits that were acknowledged (goal 1).
-func DBConnect(path string) (*dbx.DB, error) {
-	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)" +
+func DBConnect(path string) (*dbx.DB, error) { return dbx.Open("sqlite", DataSource(path)) }
+
+// DataSource names a database file with the pragmas that every connection has.
+func DataSource(path string) string {
+	return path + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)" +
 		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)"
-	return dbx.Open("sqlite", path+pragmas)
 }
 
 // Prepare runs once the database is open, at every start of every command: the
