@@ -104,6 +104,10 @@ func TestBodies(t *testing.T) {
 				"no length told":        io.MultiReader(bytes.NewReader(bytes.Repeat([]byte(" "), int(limits.Bytes))), strings.NewReader(" ")),
 			} {
 				a := e.send(http.MethodPost, path, e.tokenFor(path), body, nil)
+				if !paths[path] { // nothing to split there
+					a.is(t, path+" with "+name, http.StatusBadRequest, "bad_request", "never")
+					continue
+				}
 				a.is(t, path+" with "+name, http.StatusRequestEntityTooLarge, "too_large", "split")
 				told, _ := a.body["limits"].(map[string]any)
 				if told["bytes"] != float64(limits.Bytes) || told["inflated"] != float64(limits.Inflated) || told["mutations"] != float64(limits.Mutations) || told["changes"] != float64(limits.Changes) {
@@ -123,7 +127,11 @@ func TestBodies(t *testing.T) {
 			runtime.ReadMemStats(&was)
 			a := e.send(http.MethodPost, path, e.tokenFor(path), io.LimitReader(bomb, 1<<20), map[string]string{"Content-Encoding": "gzip"})
 			runtime.ReadMemStats(&is)
-			a.is(t, path, http.StatusRequestEntityTooLarge, "too_large", "split")
+			if paths[path] {
+				a.is(t, path, http.StatusRequestEntityTooLarge, "too_large", "split")
+			} else {
+				a.is(t, path, http.StatusBadRequest, "bad_request", "never")
+			}
 			if grown := is.TotalAlloc - was.TotalAlloc; grown > 100<<20 {
 				t.Errorf("%s: %d MiB allocated", path, grown>>20)
 			}

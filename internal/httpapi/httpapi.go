@@ -286,7 +286,8 @@ func (a *API) decode(e *core.RequestEvent, into any) error {
 	limits.Bytes, limits.Inflated = min(limits.Bytes, maxSmall), min(limits.Inflated, maxSmall)
 	raw, err := body(e, limits)
 	if fault.Is(err, fault.TooLarge) {
-		return wire.TooMany(a.Exchange.Limits) // what hello tells, always
+		// Not to be split: too_large would have the device try for ever.
+		return fault.New(fault.BadRequest, "The request is larger than 64 KB.")
 	}
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,20 +16,22 @@ func TestLoad(t *testing.T) {
 	e := newEdge(t)
 	gzipped := map[string]string{"Content-Encoding": "gzip"}
 
-	t.Run("[PUSH-13] enroll, challenge and renew take no body over 64 KB, inflated or not", func(t *testing.T) {
+	t.Run("[LIMITS] enroll, challenge and renew take no body over 64 KB, inflated or not, and nobody is told to split it", func(t *testing.T) {
 		for _, path := range []string{"enroll", "challenge", "renew"} {
 			good := text(t, map[string]any{"device": "nobodyknowsthis", "challenge": "x"})
 			pad := func(size int) []byte { return append(good, bytes.Repeat([]byte(" "), size-len(good))...) }
 			path = "/api/sync/" + path
-			if a := e.post(path, "", pad(64<<10)); a.status == http.StatusRequestEntityTooLarge {
+			if a := e.post(path, "", pad(64<<10)); strings.Contains(string(a.raw), "64 KB") {
 				t.Errorf("%s: 64 KB: %s", path, a.raw)
 			}
-			e.post(path, "", pad(64<<10+1)).is(t, path, http.StatusRequestEntityTooLarge, "too_large", "split")
+			over := e.post(path, "", pad(64<<10+1))
+			over.is(t, path, http.StatusBadRequest, "bad_request", "never")
+			rig.Want(t, over.body["message"], "The request is larger than 64 KB.")
 			zipped := zip(t, pad(3<<20))
 			if len(zipped) > 16<<10 {
 				t.Fatal("not small")
 			}
-			e.send(http.MethodPost, path, "", bytes.NewReader(zipped), gzipped).is(t, path+" inflated", http.StatusRequestEntityTooLarge, "too_large", "split")
+			e.send(http.MethodPost, path, "", bytes.NewReader(zipped), gzipped).is(t, path+" inflated", http.StatusBadRequest, "bad_request", "never")
 		}
 		e.answers()
 	})
