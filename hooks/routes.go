@@ -25,6 +25,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	// The protocol's own limits hold here, and answer in its own words.
 	sync.Bind(apis.BodyLimit(0))
 	sync.GET("/hello", httpapi.Handle(s.API.Hello))
+	sync.GET("/openapi.json", httpapi.Handle(s.API.Describe))
 	sync.POST("/enroll", httpapi.Handle(s.API.Enroll))
 	sync.POST("/challenge", httpapi.Handle(s.API.Challenge))
 	sync.POST("/renew", httpapi.Handle(s.API.Renew))
