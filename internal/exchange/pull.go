@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"sort"
 	"strings"
 	"time"
@@ -40,11 +41,26 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	for {
-		answer, err := s.page(d, req)
+		var answer *wire.PullAnswer
+		err := s.Store.Look(d.Person.ID, func(sight *records.Sight) (err error) {
+			answer, err = s.page(sight, d, req)
+			return err
+		})
+		if p, ok := errors.AsType[*parted](err); ok {
+			// Outside of the snapshot: it is a write, and may fail.
+			if err := s.part(p.epoch); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err == nil {
+			answer.DurableSeq, err = s.durableSeq(s.Store.Journal(), answer.Epoch)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if wait == 0 || len(answer.Changes) > 0 || len(answer.Seen) > 0 || answer.More || answer.Reset || answer.Rewound {
+		// Digests are something to send: who asks for them is not held.
+		if wait == 0 || len(answer.Changes) > 0 || len(answer.Seen) > 0 || answer.More || answer.Reset || answer.Rewound || req.Digests {
 			return answer, nil
 		}
 		select {
@@ -91,18 +107,20 @@ func (s *Service) admitted(device string) (*records.Device, error) {
 // start decides where a page begins: at the cursor, or anew.
 func (s *Service) start(r *journal.Reader, req *wire.PullRequest, scopes string, head int64) (from place, reset, rewound bool, err error) {
 	anew := place{Reset: true, From: head}
-	if rewound, err = s.rewound(r, deref(req.Mark)); err != nil {
-		return anew, true, false, err
+	if mark := deref(req.Mark); mark != "" {
+		if from, rewound, err = s.missing(r, "mark", mark); err != nil {
+			return from, true, true, err
+		}
 	}
 	if req.Cursor == nil {
 		return anew, true, rewound, nil
 	}
-	p, ok, err := s.known(r, "cursor", *req.Cursor)
+	p, gone, err := s.missing(r, "cursor", *req.Cursor)
 	if err != nil {
-		return anew, true, false, err
+		return p, true, true, err
 	}
 	switch {
-	case !ok || rewound:
+	case gone || rewound:
 		return anew, true, true, nil
 	case p.Scope != scopes, p.Sch != req.Schema, s.Now().UnixMilli()-p.At > tombstones.Milliseconds():
 		return anew, true, false, nil
@@ -117,16 +135,17 @@ func deref(s *string) string {
 	return *s
 }
 
-// page makes one page (PULL-2). It reads the head first and nothing after it,
-// so that what is written meanwhile comes with the next page.
-func (s *Service) page(d *records.Device, req *wire.PullRequest) (*wire.PullAnswer, error) {
-	r := s.Store.Journal()
+// page makes one page (PULL-2), all of it from one snapshot: what is written
+// meanwhile comes with the next page.
+func (s *Service) page(sight *records.Sight, d *records.Device, req *wire.PullRequest) (*wire.PullAnswer, error) {
+	r := sight.Journal()
 	head, headHash, err := r.Head()
 	if err != nil {
 		return nil, err
 	}
-	scopes := access.Scopes(d.Person)
-	name := scopeSet(d.Person, scopes)
+	person := sight.Person()
+	scopes := access.Scopes(person)
+	name := scopeSet(person, scopes)
 	from, reset, rewound, err := s.start(r, req, name, head)
 	if err != nil {
 		return nil, err
@@ -139,7 +158,7 @@ func (s *Service) page(d *records.Device, req *wire.PullRequest) (*wire.PullAnsw
 	if more {
 		end = found[len(found)-1].Seq
 	}
-	changes, err := s.changes(r, d, scopes, from, found)
+	changes, err := changesOf(sight, scopes, from, found)
 	if err != nil {
 		return nil, err
 	}
@@ -157,15 +176,21 @@ func (s *Service) page(d *records.Device, req *wire.PullRequest) (*wire.PullAnsw
 			return nil, err
 		}
 	}
-	epoch, err := r.Epoch()
+	epochs, err := s.epochs(r)
 	if err != nil {
 		return nil, err
 	}
+	epoch := epochs.Present().ID
 	next := place{Epoch: epoch, Seq: end, Hash: short(endHash), Scope: name, Sch: req.Schema, At: s.Now().UnixMilli()}
 	if more && from.Reset {
 		next.Reset, next.From = true, from.From
 	}
 	answer := &wire.PullAnswer{Epoch: epoch, Now: s.stampNow(), Rewound: rewound, Reset: reset, More: more, Changes: changes, Seen: seen}
+	if req.Digests && !more {
+		if answer.Digests, err = digests(sight); err != nil {
+			return nil, err
+		}
+	}
 	if answer.Cursor, err = s.sign("cursor", next); err != nil {
 		return nil, err
 	}
@@ -225,19 +250,22 @@ func candidates(r *journal.Reader, scopes []string, after, head int64, limit int
 	}
 }
 
-// changes turns candidates into what the person may see of them, in order.
-func (s *Service) changes(r *journal.Reader, d *records.Device, scopes []string, from place, found []journal.Candidate) ([]wire.Change, error) {
+// changesOf turns candidates into what the person may see of them, in order.
+func changesOf(sight *records.Sight, scopes []string, from place, found []journal.Candidate) ([]wire.Change, error) {
+	r := sight.Journal()
 	byCollection := map[string][]string{}
 	for _, c := range found {
 		byCollection[c.Collection] = append(byCollection[c.Collection], c.Record)
 	}
-	views := map[string]bodies{}
+	versions, bodies := map[string]map[string]int64{}, map[string]map[string]json.RawMessage{}
 	for collection, ids := range byCollection {
-		v, err := s.readStill(r, d, collection, ids)
-		if err != nil {
+		var err error
+		if versions[collection], err = r.Versions(collection, ids); err != nil {
 			return nil, err
 		}
-		views[collection] = v
+		if bodies[collection], err = sight.Bodies(collection, ids); err != nil {
+			return nil, err
+		}
 	}
 	mine := map[string]bool{}
 	for _, sc := range scopes {
@@ -245,14 +273,14 @@ func (s *Service) changes(r *journal.Reader, d *records.Device, scopes []string,
 	}
 	out := make([]wire.Change, 0, len(found))
 	for _, c := range found {
-		version, body := views[c.Collection].versions[c.Record], views[c.Collection].bodies[c.Record]
+		version, body := versions[c.Collection][c.Record], bodies[c.Collection][c.Record]
 		if version == 0 {
 			continue
 		}
 		if version != c.Seq {
-			// It changed since, perhaps this moment. If that matters to a scope
-			// of ours, the record comes there; else it has left this person's
-			// view, and this row is the last word on it.
+			// It changed since. If that matters to a scope of ours, the record
+			// comes there; else it has left this person's view, and this row is
+			// the last word on it.
 			newest, err := r.NewestIn(mine, c.Collection, c.Record)
 			if err != nil {
 				return nil, err
@@ -273,33 +301,4 @@ func (s *Service) changes(r *journal.Reader, d *records.Device, scopes []string,
 		out = append(out, change)
 	}
 	return out, nil
-}
-
-type bodies struct {
-	versions map[string]int64
-	bodies   map[string]json.RawMessage
-}
-
-// readStill reads records and their versions so that each body is that of its
-// version: one that changed in between is left to the next page.
-func (s *Service) readStill(r *journal.Reader, d *records.Device, collection string, ids []string) (bodies, error) {
-	before, err := r.Versions(collection, ids)
-	if err != nil {
-		return bodies{}, err
-	}
-	found, err := s.Store.View(d.Person.ID, collection, ids)
-	if err != nil {
-		return bodies{}, err
-	}
-	after, err := r.Versions(collection, ids)
-	if err != nil {
-		return bodies{}, err
-	}
-	for id, v := range after {
-		if before[id] != v {
-			delete(found, id)
-			after[id] = 1<<63 - 1 // no row has this version: changes looks where it stands now
-		}
-	}
-	return bodies{after, found}, nil
 }

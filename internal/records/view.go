@@ -1,7 +1,10 @@
 package records
 
 import (
+	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -10,61 +13,158 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/search"
 
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/journal"
 )
 
 // Journal reads the journal outside a transaction.
 func (s *Store) Journal() *journal.Reader { return journal.NewReader(s.App.ConcurrentDB()) }
 
-// View gives, of these ids of one collection, the records that the list API
+// Sight is what one person may see at one moment: all that is read through it
+// comes from one snapshot of the database, whatever is written meanwhile.
+type Sight struct {
+	store *Store
+	db    *dbx.Tx
+	info  *core.RequestInfo
+}
+
+// Look runs do over a read transaction as the person sees it. Writers do not
+// wait for it, nor it for them. do reads through the Sight alone: a second
+// connection, taken while one is held, could be waited for without end.
+func (s *Store) Look(personID string, do func(*Sight) error) (err error) {
+	pool, ok := s.App.ConcurrentDB().(*dbx.DB)
+	if !ok {
+		return errors.New("look: inside a transaction")
+	}
+	users, err := s.App.FindCachedCollectionByNameOrId("users")
+	if err != nil {
+		return fmt.Errorf("look: %w", err)
+	}
+	tx, err := pool.BeginTx(context.Background(), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("look: %w", err)
+	}
+	defer func() {
+		if end := tx.Rollback(); end != nil && err == nil { // nothing was written
+			err = fmt.Errorf("look: %w", end)
+		}
+	}()
+	v := &Sight{store: s, db: tx}
+	found, err := v.records(users, v.rows(users).AndWhere(dbx.HashExp{"id": personID}))
+	if err == nil && len(found) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return fmt.Errorf("look: user %s: %w", personID, err)
+	}
+	v.info = &core.RequestInfo{Context: core.RequestInfoContextDefault, Method: http.MethodGet, Auth: found[0],
+		Query: map[string]string{}, Headers: map[string]string{}, Body: map[string]any{}}
+	return do(v)
+}
+
+// Person is who looks, as they are in this snapshot.
+func (v *Sight) Person() access.Person { return PersonOf(v.info.Auth) }
+
+// Journal reads the journal of this snapshot.
+func (v *Sight) Journal() *journal.Reader { return journal.NewReader(v.db) }
+
+// Bodies gives, of these ids of one collection, the records that the list API
 // would show the person, as it would show them (PULL-1). The collection's
 // list rule is the one truth; nothing else decides.
-func (s *Store) View(personID, collection string, ids []string) (map[string]json.RawMessage, error) {
-	c, err := s.App.FindCachedCollectionByNameOrId(collection)
-	if err != nil {
-		return nil, fmt.Errorf("view %s: %w", collection, err)
-	}
+func (v *Sight) Bodies(collection string, ids []string) (map[string]json.RawMessage, error) {
 	out := make(map[string]json.RawMessage, len(ids))
-	if c.ListRule == nil || len(ids) == 0 {
-		return out, nil
+	c, q, err := v.visible(collection)
+	if err != nil || q == nil || len(ids) == 0 {
+		return out, err
 	}
-	user, err := s.App.FindRecordById("users", personID)
-	if err != nil {
-		return nil, fmt.Errorf("view %s: %w", collection, err)
-	}
-	info := &core.RequestInfo{Context: core.RequestInfoContextDefault, Method: http.MethodGet, Auth: user,
-		Query: map[string]string{}, Headers: map[string]string{}, Body: map[string]any{}}
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return nil, fmt.Errorf("view %s: %w", collection, err)
 	}
-	q := s.App.RecordQuery(c).AndWhere(dbx.NewExp("[["+c.Name+".id]] IN (SELECT value FROM json_each({:ids}))", dbx.Params{"ids": string(list)}))
+	q.AndWhere(dbx.NewExp("[["+c.Name+".id]] IN (SELECT value FROM json_each({:ids}))", dbx.Params{"ids": string(list)}))
+	if plan := v.store.planOf(c); plan != nil {
+		return out, plan.read(q, out)
+	}
+	return out, v.slow(c, q, out)
+}
+
+// IDs gives the ids of all records of a collection that the list API would
+// show the person.
+func (v *Sight) IDs(collection string) ([]string, error) {
+	c, q, err := v.visible(collection)
+	if err != nil || q == nil {
+		return nil, err
+	}
+	var ids []string
+	if err := q.Select("[[" + c.Name + ".id]]").Column(&ids); err != nil {
+		return nil, fmt.Errorf("view %s: %w", collection, err)
+	}
+	return ids, nil
+}
+
+// visible is a query for what the list rule shows; nil: nothing to anybody.
+func (v *Sight) visible(collection string) (*core.Collection, *dbx.SelectQuery, error) {
+	c, err := v.store.App.FindCachedCollectionByNameOrId(collection)
+	if err != nil {
+		return nil, nil, fmt.Errorf("view %s: %w", collection, err)
+	}
+	if c.ListRule == nil {
+		return c, nil, nil
+	}
+	q := v.rows(c)
 	if *c.ListRule != "" {
-		resolver := core.NewRecordFieldResolver(s.App, c, info, true)
+		resolver := core.NewRecordFieldResolver(v.store.App, c, v.info, true)
 		expr, err := search.FilterData(*c.ListRule).BuildExpr(resolver)
 		if err != nil {
-			return nil, fmt.Errorf("view %s: %w", collection, err)
+			return nil, nil, fmt.Errorf("view %s: %w", collection, err)
 		}
 		q.AndWhere(expr)
 		if err := resolver.UpdateQuery(q); err != nil {
-			return nil, fmt.Errorf("view %s: %w", collection, err)
+			return nil, nil, fmt.Errorf("view %s: %w", collection, err)
 		}
 	}
-	if plan := s.planOf(c); plan != nil {
-		return out, plan.read(q, out)
-	}
-	return out, s.viewSlow(c, user, q, out)
+	return c, q, nil
 }
 
-// viewSlow is the list API's own way: for auth collections, whose e-mails it
+func (v *Sight) rows(c *core.Collection) *dbx.SelectQuery {
+	return v.db.Select(v.db.QuoteSimpleColumnName(c.Name) + ".*").From(c.Name)
+}
+
+// records reads whole records. PocketBase's own queries would go to another
+// connection, and so to another moment.
+func (v *Sight) records(c *core.Collection, q *dbx.SelectQuery) ([]*core.Record, error) {
+	var rows []dbx.NullStringMap
+	if err := q.All(&rows); err != nil {
+		return nil, err
+	}
+	out := make([]*core.Record, 0, len(rows))
+	for _, row := range rows {
+		r := core.NewRecord(c)
+		for _, f := range c.Fields {
+			var raw any
+			if text := row[f.GetName()]; text.Valid {
+				raw = text.String
+			}
+			value, err := f.PrepareValue(r, raw)
+			if err != nil {
+				return nil, err
+			}
+			r.SetRaw(f.GetName(), value)
+		}
+		r.MarkAsNotNew()
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// slow is the list API's own way: for auth collections, whose e-mails it
 // hides, and wherever somebody's enrich hook has a say.
-func (s *Store) viewSlow(c *core.Collection, user *core.Record, q *dbx.SelectQuery, out map[string]json.RawMessage) error {
-	var found []*core.Record
-	if err := q.All(&found); err != nil {
+func (v *Sight) slow(c *core.Collection, q *dbx.SelectQuery, out map[string]json.RawMessage) error {
+	found, err := v.records(c, q)
+	if err != nil {
 		return fmt.Errorf("view %s: %w", c.Name, err)
 	}
-	event := &core.RequestEvent{App: s.App, Auth: user}
-	var err error
+	event := &core.RequestEvent{App: v.store.App, Auth: v.info.Auth}
 	if event.Request, err = http.NewRequest(http.MethodGet, "/api/collections/"+c.Name+"/records", nil); err != nil {
 		return fmt.Errorf("view %s: %w", c.Name, err)
 	}
