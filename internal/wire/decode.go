@@ -36,11 +36,12 @@ type Received struct {
 	Schema  int64
 	Ops     []ReceivedOp
 	Sealed  string
-	Whole   map[string]any // the mutation as it was sent
+	Whole   map[string]any // the mutation as it was sent; opened, once Unseal was called
 	Size    int            // bytes, as it stands in the inflated body
 	Weight  int            // bytes that it takes in memory, about, decoded
 	Heads   []Head         // of what is kept as text, the first MaxHeads ops
 	Content [32]byte       // PUSH-3: SHA-256 of the canonical {stamp, ops}, or of the sealed text
+	Opened  *[32]byte      // of a sealed one that was opened: Content as if it had come open
 	Extra   map[string]any // members of the mutation that are not understood
 	Problem *Problem
 }
@@ -266,28 +267,14 @@ func mapNumbers(v any, f func(json.Number) any) any {
 	return v
 }
 
-// hash binds what PUSH-3 compares. What has no canonical form, because a number
-// is out of range, is bound with such numbers as text.
-func (r *Received) hash() error {
+// hash binds what PUSH-3 compares.
+func (r *Received) hash() (err error) {
 	if sealed, ok := r.Whole["sealed"].(string); ok {
 		r.Content = sha256.Sum256([]byte(sealed))
 		return nil
 	}
-	bound := map[string]any{}
-	for _, k := range []string{"stamp", "ops"} {
-		if v, ok := r.Whole[k]; ok {
-			bound[k] = v
-		}
-	}
-	text, err := Canonical(bound)
-	if err != nil {
-		text, err = Canonical(mapNumbers(bound, func(n json.Number) any { return string(n) }))
-	}
-	if err != nil {
-		return err
-	}
-	r.Content = sha256.Sum256(text)
-	return nil
+	r.Content, err = contentOf(r.Whole)
+	return err
 }
 
 func invalid(message string) *Problem { return &Problem{CodeInvalid, message} }
