@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/pocketbase/dbx"
 
@@ -42,13 +43,39 @@ type clockBlob struct {
 	Fields  map[string]merge.Clock `json:"f,omitempty"`
 }
 
+// text is the blob as JSON. That of nearly every create is written by hand: its
+// texts are digits and pseudonyms.
+func (b *clockBlob) text() (string, error) {
+	d := &b.Default
+	if len(b.Fields) > 0 || len(d.Lost) > 0 || len(d.Elements) > 0 || d.Stored == "" || !plain(d.Stored) {
+		raw, err := json.Marshal(b)
+		return string(raw), err
+	}
+	out := make([]byte, 0, 128)
+	out = strconv.AppendInt(append(out, `{"d":{"s":`...), d.Seq, 10)
+	out = strconv.AppendInt(append(out, `,"e":{"ms":`...), d.Eff.Ms, 10)
+	out = strconv.AppendInt(append(out, `,"c":`...), int64(d.Eff.Counter), 10)
+	out = append(append(append(out, `},"w":"`...), d.Stored...), `"}}`...)
+	return string(out), nil
+}
+
+// plain tells whether a text stands in JSON as it is.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
 // Clock reads a record's clock, nil when the id was never seen.
 func (r *Reader) Clock(collection, record string) (*RecordClock, error) {
 	c := &RecordClock{}
 	var gone int
 	var blob string
-	err := r.query(`SELECT version, created, gone, clocks FROM journal_clock WHERE collection={:col} AND record={:rec}`,
-		dbx.Params{"col": collection, "rec": record}).Row(&c.Version, &c.Created, &gone, &blob)
+	err := r.row(`SELECT version, created, gone, clocks FROM journal_clock WHERE collection=? AND record=?`,
+		[]any{collection, record}, &c.Version, &c.Created, &gone, &blob)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -142,13 +169,13 @@ func (t *Tx) createClock(e Entry, seq int64) error {
 			b.Fields[f] = clock
 		}
 	}
-	blob, err := json.Marshal(b)
+	blob, err := b.text()
 	if err != nil {
 		return fmt.Errorf("journal clock %s %s: %w", e.Collection, e.Record, err)
 	}
-	res, err := t.query(`INSERT INTO journal_clock (collection,record,version,created,gone,clocks)
-		VALUES ({:col},{:rec},{:v},{:v},0,{:blob}) ON CONFLICT (collection,record) DO NOTHING`,
-		dbx.Params{"col": e.Collection, "rec": e.Record, "v": seq, "blob": string(blob)}).Execute()
+	t.unseen.met(e.Collection, e.Record)
+	res, err := t.ses.Exec(`INSERT INTO journal_clock (collection,record,version,created,gone,clocks)
+		VALUES (?,?,?,?,0,?) ON CONFLICT (collection,record) DO NOTHING`, e.Collection, e.Record, seq, seq, blob)
 	if err != nil {
 		return fmt.Errorf("journal clock %s %s: %w", e.Collection, e.Record, err)
 	}
@@ -187,14 +214,14 @@ func (t *Tx) SetClocks(collection, record string, clocks map[string]merge.Clock)
 }
 
 func (t *Tx) putClock(collection, record string, version, created int64, gone int, b clockBlob) error {
-	blob, err := json.Marshal(b)
+	blob, err := b.text()
 	if err != nil {
 		return fmt.Errorf("journal clock %s %s: %w", collection, record, err)
 	}
-	_, err = t.query(`INSERT INTO journal_clock (collection,record,version,created,gone,clocks)
-		VALUES ({:col},{:rec},{:v},{:c},{:gone},{:blob})
+	t.unseen.met(collection, record)
+	_, err = t.ses.Exec(`INSERT INTO journal_clock (collection,record,version,created,gone,clocks) VALUES (?,?,?,?,?,?)
 		ON CONFLICT (collection,record) DO UPDATE SET version=excluded.version, gone=excluded.gone, clocks=excluded.clocks`,
-		dbx.Params{"col": collection, "rec": record, "v": version, "c": created, "gone": gone, "blob": string(blob)}).Execute()
+		collection, record, version, created, gone, blob)
 	if err != nil {
 		return fmt.Errorf("journal clock %s %s: %w", collection, record, err)
 	}
@@ -243,8 +270,8 @@ func (r *Reader) History(collection, record string) ([]PastEntry, error) {
 
 // Origin gives actor and device of a record's create; empty when unknown.
 func (r *Reader) Origin(collection, record string) (actor, device string, err error) {
-	err = r.query(`SELECT actor, device FROM journal_entry WHERE record={:rec} AND collection={:col} AND op='create' ORDER BY seq LIMIT 1`,
-		dbx.Params{"col": collection, "rec": record}).Row(&actor, &device)
+	err = r.row(`SELECT actor, device FROM journal_entry WHERE record=? AND collection=? AND op='create' ORDER BY seq LIMIT 1`,
+		[]any{record, collection}, &actor, &device)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", "", nil
 	}

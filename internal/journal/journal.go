@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pocketbase/dbx"
 
@@ -41,6 +42,7 @@ type Entry struct {
 	Extra      map[string]any         // what the server did not understand (PUSH-9)
 	Clocks     map[string]merge.Clock // new clocks of single fields
 	Default    *merge.Clock           // of a create: the clock of every field
+	Written    []byte                 // Fields as encoding/json writes them, for a caller that has them so
 	Before     []string               // scopes that the record was in
 	After      []string               // scopes that it is in now
 }
@@ -57,6 +59,7 @@ type Reader struct {
 	db DB
 	// prepared statements of a transaction; nil outside of one
 	stmts map[string]*dbx.Query
+	ses   *Session // those of the hot paths; nil outside of one
 }
 
 // NewReader reads through a database or a transaction.
@@ -74,6 +77,23 @@ func (r *Reader) query(text string, params dbx.Params) *dbx.Query {
 	return q.Bind(params)
 }
 
+// row reads the first row of a query whose values stand in the order of its
+// question marks; sql.ErrNoRows when there is none.
+func (r *Reader) row(text string, args []any, into ...any) error {
+	if r.ses != nil {
+		return r.ses.Row(text, args, into...)
+	}
+	ex := executor(r.db)
+	if ex == nil {
+		return errors.New("query: no database below")
+	}
+	rows, err := ex.Query(text, args...)
+	if err != nil {
+		return err
+	}
+	return firstRow(rows, into)
+}
+
 // Tx writes the journal inside one transaction. It is not safe for several
 // goroutines.
 type Tx struct {
@@ -83,12 +103,18 @@ type Tx struct {
 	loaded   bool
 	mut      int64
 	touched  map[string]bool
+	unseen   unseen
+	salts    []byte // random, not used yet
 }
 
 // Begin starts writing in a transaction that the caller opened. One Tx at a
 // time writes in it: each holds the chain's head from its first Append on.
-func Begin(db DB) *Tx {
-	return &Tx{Reader: Reader{db: db, stmts: map[string]*dbx.Query{}}, touched: map[string]bool{}}
+func Begin(db DB) *Tx { return BeginIn(db, NewSession(db, nil)) }
+
+// BeginIn is Begin with a session of the caller's in the same transaction,
+// which Close closes.
+func BeginIn(db DB, s *Session) *Tx {
+	return &Tx{Reader: Reader{db: db, stmts: map[string]*dbx.Query{}, ses: s}, touched: map[string]bool{}}
 }
 
 // Close frees the statements; call it before the transaction ends.
@@ -98,6 +124,7 @@ func (t *Tx) Close() error {
 		errs = append(errs, q.Close())
 	}
 	t.stmts = map[string]*dbx.Query{}
+	errs = append(errs, t.ses.Close())
 	return errors.Join(errs...)
 }
 
@@ -137,12 +164,12 @@ func (t *Tx) Append(e Entry) (int64, error) {
 	if mut == 0 {
 		mut = seq
 	}
-	body, err := json.Marshal(Content{e.Fields, e.Eff, e.Extra})
+	body, err := e.body()
 	if err != nil {
 		return 0, fmt.Errorf("journal %s %s: %w", e.Collection, e.Record, err)
 	}
-	salt := make([]byte, 16)
-	if _, err := rand.Read(salt); err != nil {
+	salt, err := t.salt()
+	if err != nil {
 		return 0, fmt.Errorf("journal salt: %w", err)
 	}
 	content := contentHash(salt, body)
@@ -154,16 +181,12 @@ func (t *Tx) Append(e Entry) (int64, error) {
 	if err := t.appendClock(e, seq); err != nil {
 		return 0, err
 	}
-	_, err = t.query(`INSERT INTO journal_entry (seq,mut,at,collection,record,op,actor,device,stamp,content_hash,hash)
-		VALUES ({:seq},{:mut},{:at},{:col},{:rec},{:op},{:actor},{:dev},{:stamp},{:content},{:hash})`,
-		dbx.Params{"seq": seq, "mut": mut, "at": e.At, "col": e.Collection, "rec": e.Record, "op": e.Op,
-			"actor": e.Actor, "dev": e.Device, "stamp": e.Stamp, "content": content, "hash": hash}).Execute()
+	_, err = t.ses.Exec(`INSERT INTO journal_entry (seq,mut,at,collection,record,op,actor,device,stamp,content_hash,hash)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?)`, seq, mut, e.At, e.Collection, e.Record, e.Op, e.Actor, e.Device, e.Stamp, content, hash)
 	if err != nil {
 		return 0, fmt.Errorf("journal entry %d: %w", seq, err)
 	}
-	_, err = t.query(`INSERT INTO journal_content (seq,salt,body) VALUES ({:seq},{:salt},{:body})`,
-		dbx.Params{"seq": seq, "salt": salt, "body": body}).Execute()
-	if err != nil {
+	if _, err = t.ses.Exec(`INSERT INTO journal_content (seq,salt,body) VALUES (?,?,?)`, seq, salt, body); err != nil {
 		return 0, fmt.Errorf("journal content %d: %w", seq, err)
 	}
 	if err := t.appendFeed(e, seq, mut); err != nil {
@@ -173,30 +196,67 @@ func (t *Tx) Append(e Entry) (int64, error) {
 	return seq, nil
 }
 
+// body is the content as JSON.
+func (e *Entry) body() ([]byte, error) {
+	if e.Written == nil || len(e.Eff) > 0 || len(e.Extra) > 0 {
+		fields := any(nil)
+		switch {
+		case e.Written != nil:
+			fields = json.RawMessage(e.Written)
+		case len(e.Fields) > 0:
+			fields = e.Fields
+		}
+		return json.Marshal(struct {
+			Fields any                 `json:"fields,omitempty"`
+			Eff    map[string]hlc.Time `json:"eff,omitempty"`
+			Extra  map[string]any      `json:"extra,omitempty"`
+		}{fields, e.Eff, e.Extra})
+	}
+	b := append(make([]byte, 0, len(e.Written)+16), `{"fields":`...)
+	return append(append(b, e.Written...), '}'), nil
+}
+
+// salt gives 16 random bytes; they are drawn many at a time.
+func (t *Tx) salt() ([]byte, error) {
+	if len(t.salts) == 0 {
+		t.salts = make([]byte, 16*64)
+		if _, err := rand.Read(t.salts); err != nil {
+			return nil, err
+		}
+	}
+	salt := t.salts[:16:16]
+	t.salts = t.salts[16:]
+	return salt, nil
+}
+
 func (t *Tx) appendFeed(e Entry, seq, mut int64) error {
-	in := map[string]bool{}
-	for _, s := range e.After {
-		in[s] = true
-	}
-	for _, s := range e.Before {
-		if !in[s] {
-			in[s] = false
+	for i, scope := range e.After {
+		if slices.Contains(e.After[:i], scope) {
+			continue
+		}
+		if err := t.putFeed(e, scope, seq, mut, 0); err != nil {
+			return err
 		}
 	}
-	for scope, here := range in {
-		gone := 1
-		if here {
-			gone = 0
+	for i, scope := range e.Before {
+		if slices.Contains(e.After, scope) || slices.Contains(e.Before[:i], scope) {
+			continue
 		}
-		_, err := t.query(`INSERT INTO journal_feed (record,collection,scope,seq,mut,gone)
-			VALUES ({:rec},{:col},{:scope},{:seq},{:mut},{:gone})
-			ON CONFLICT (record,collection,scope) DO UPDATE SET seq=excluded.seq, mut=excluded.mut, gone=excluded.gone`,
-			dbx.Params{"rec": e.Record, "col": e.Collection, "scope": scope, "seq": seq, "mut": mut, "gone": gone}).Execute()
-		if err != nil {
-			return fmt.Errorf("journal feed %d: %w", seq, err)
+		if err := t.putFeed(e, scope, seq, mut, 1); err != nil {
+			return err
 		}
-		t.touched[scope] = true
 	}
+	return nil
+}
+
+func (t *Tx) putFeed(e Entry, scope string, seq, mut, gone int64) error {
+	_, err := t.ses.Exec(`INSERT INTO journal_feed (record,collection,scope,seq,mut,gone) VALUES (?,?,?,?,?,?)
+		ON CONFLICT (record,collection,scope) DO UPDATE SET seq=excluded.seq, mut=excluded.mut, gone=excluded.gone`,
+		e.Record, e.Collection, scope, seq, mut, gone)
+	if err != nil {
+		return fmt.Errorf("journal feed %d: %w", seq, err)
+	}
+	t.touched[scope] = true
 	return nil
 }
 
@@ -217,8 +277,7 @@ type row struct {
 // chain is the hash of a row after the one before. Texts are length-prefixed,
 // so that no two rows have one encoding.
 func (r row) chain(before []byte) []byte {
-	h := sha256.New()
-	var b []byte
+	b := make([]byte, 0, 256)
 	b = append(b, before...)
 	for _, n := range []int64{r.Seq, r.Mut, r.At} {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
@@ -228,8 +287,8 @@ func (r row) chain(before []byte) []byte {
 		b = append(b, s...)
 	}
 	b = append(b, r.ContentHash...)
-	h.Write(b)
-	return h.Sum(nil)
+	sum := sha256.Sum256(b)
+	return sum[:]
 }
 
 func contentHash(salt, body []byte) []byte {
@@ -244,7 +303,7 @@ func contentHash(salt, body []byte) []byte {
 func (r *Reader) Head() (int64, []byte, error) {
 	var seq int64
 	var hash []byte
-	err := r.query(`SELECT seq, hash FROM journal_entry ORDER BY seq DESC LIMIT 1`, nil).Row(&seq, &hash)
+	err := r.row(`SELECT seq, hash FROM journal_entry ORDER BY seq DESC LIMIT 1`, nil, &seq, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, make([]byte, 32), nil
 	}

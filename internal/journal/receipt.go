@@ -36,20 +36,20 @@ const receiptColumns = `device, n, content, stamp, corrected, at, verdict, seq, 
 
 // Receipt reads the receipt of (device, n), nil when there is none.
 func (r *Reader) Receipt(device string, n int64) (*Receipt, error) {
-	return r.scanReceipt(r.query(`SELECT `+receiptColumns+` FROM journal_receipt WHERE device={:dev} AND n={:n}`,
-		dbx.Params{"dev": device, "n": n}))
+	return r.receipt(`SELECT `+receiptColumns+` FROM journal_receipt WHERE device=? AND n=?`, device, n)
 }
 
 // ReceiptByStamp reads the receipt of a stored stamp, nil when there is none.
 func (r *Reader) ReceiptByStamp(stamp string) (*Receipt, error) {
-	return r.scanReceipt(r.query(`SELECT `+receiptColumns+` FROM journal_receipt WHERE stamp={:stamp}`,
-		dbx.Params{"stamp": stamp}))
+	return r.receipt(`SELECT `+receiptColumns+` FROM journal_receipt WHERE stamp=?`, stamp)
 }
 
-func (r *Reader) scanReceipt(q *dbx.Query) (*Receipt, error) {
+// receipt reads the receipt that a query of receiptColumns gives, nil when
+// there is none.
+func (r *Reader) receipt(text string, args ...any) (*Receipt, error) {
 	var c Receipt
 	var stamp, rest *string
-	err := q.Row(&c.Device, &c.N, &c.Content, &stamp, &c.Corrected, &c.At, &c.Verdict.Verdict, &c.Verdict.Seq, &rest)
+	err := r.row(text, args, &c.Device, &c.N, &c.Content, &stamp, &c.Corrected, &c.At, &c.Verdict.Verdict, &c.Verdict.Seq, &rest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -91,10 +91,9 @@ func (t *Tx) PutReceipt(c Receipt) error {
 		}
 		rest = string(raw)
 	}
-	_, err := t.query(`INSERT INTO journal_receipt (`+receiptColumns+`)
-		VALUES ({:dev},{:n},{:content},{:stamp},{:corrected},{:at},{:verdict},{:seq},{:more})`,
-		dbx.Params{"dev": c.Device, "n": c.N, "content": c.Content, "stamp": stamp, "corrected": c.Corrected,
-			"at": c.At, "verdict": c.Verdict.Verdict, "seq": c.Verdict.Seq, "more": rest}).Execute()
+	t.unseen.received(c.Device, c.N, c.Stamp)
+	_, err := t.ses.Exec(`INSERT INTO journal_receipt (`+receiptColumns+`) VALUES (?,?,?,?,?,?,?,?,?)`,
+		c.Device, c.N, c.Content, stamp, c.Corrected, c.At, c.Verdict.Verdict, c.Verdict.Seq, rest)
 	if err != nil {
 		return fmt.Errorf("journal receipt: %w", err)
 	}
@@ -131,8 +130,7 @@ func (r *Reader) Receipts(device string, ns []int64) (map[int64]*Receipt, error)
 // FirstDeferred gives corrected milliseconds and time of first receipt of a
 // mutation that waits, by its stored stamp; 0 and 0 when it does not.
 func (r *Reader) FirstDeferred(stamp string) (corrected, at int64, err error) {
-	err = r.query(`SELECT corrected, first_at FROM journal_deferred WHERE stamp={:stamp}`,
-		dbx.Params{"stamp": stamp}).Row(&corrected, &at)
+	err = r.row(`SELECT corrected, first_at FROM journal_deferred WHERE stamp=?`, []any{stamp}, &corrected, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, nil
 	}
@@ -146,6 +144,7 @@ func (r *Reader) FirstDeferred(stamp string) (corrected, at int64, err error) {
 // milliseconds, which are fixed at first receipt (PUSH-12). Of a stored stamp
 // that waits already it changes nothing.
 func (t *Tx) Defer(device string, n int64, stamp string, corrected, at int64) error {
+	t.unseen.deferred(stamp)
 	_, err := t.query(`INSERT INTO journal_deferred (device,n,stamp,corrected,first_at) VALUES ({:dev},{:n},{:stamp},{:corrected},{:at})
 		ON CONFLICT (stamp) DO NOTHING`, dbx.Params{"dev": device, "n": n, "stamp": stamp, "corrected": corrected, "at": at}).Execute()
 	if err != nil {
