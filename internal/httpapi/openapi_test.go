@@ -1,0 +1,509 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/httpapi"
+	"github.com/fieldpost/fieldpost/internal/records"
+	rig "github.com/fieldpost/fieldpost/internal/testrig"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// contract is openapi.json, closed: a member that it does not name is a fault,
+// though clients are to ignore such.
+type contract struct {
+	t        *testing.T
+	doc      map[string]any
+	compiler *jsonschema.Compiler
+	seen     map[string]bool // "POST /path 403 code"
+}
+
+func newContract(t *testing.T) *contract {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(httpapi.OpenAPI))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shut(doc)
+	c := &contract{t: t, doc: doc.(map[string]any), compiler: jsonschema.NewCompiler(), seen: map[string]bool{}}
+	c.compiler.DefaultDraft(jsonschema.Draft2020)
+	if err := c.compiler.AddResource("openapi.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// shut closes every object that names its members, but not what only adds to
+// another schema.
+func shut(v any) {
+	switch x := v.(type) {
+	case []any:
+		for _, e := range x {
+			shut(e)
+		}
+	case map[string]any:
+		if _, named := x["properties"]; named && x["type"] == "object" && x["additionalProperties"] == nil {
+			x["additionalProperties"] = false
+		}
+		for _, e := range x {
+			shut(e)
+		}
+	}
+}
+
+// member goes down the document.
+func member(v any, path ...string) any {
+	for _, p := range path {
+		m, _ := v.(map[string]any)
+		v = m[p]
+	}
+	return v
+}
+
+// holds fails unless a JSON text fits the schema at a place of the document.
+func (c *contract) holds(what string, raw []byte, place ...string) {
+	c.t.Helper()
+	for i, p := range place {
+		place[i] = strings.ReplaceAll(strings.ReplaceAll(p, "~", "~0"), "/", "~1")
+	}
+	schema, err := c.compiler.Compile("openapi.json#/" + strings.Join(place, "/"))
+	if err != nil {
+		c.t.Fatalf("%s: %v", what, err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		c.t.Fatalf("%s: %v in %s", what, err, raw)
+	}
+	if err := schema.Validate(v); err != nil {
+		c.t.Errorf("%s: %v\n%.600s", what, err, raw)
+	}
+}
+
+// answer holds an answer of the server against the document.
+func (c *contract) answer(method, path string, a answer) {
+	c.t.Helper()
+	code, _ := a.body["code"].(string)
+	what := strings.TrimSpace(fmt.Sprintf("%s %s %d %s", method, path, a.status, code))
+	c.seen[what] = true
+	response := []string{"paths", path, strings.ToLower(method), "responses", fmt.Sprint(a.status)}
+	if member(c.doc, response...) == nil {
+		c.t.Errorf("%s is not in the document: %.300s", what, a.raw)
+		return
+	}
+	c.holds(what, a.raw, append(response, "content", "application/json", "schema")...)
+	promised := member(c.doc, append(response, "headers", "Retry-After")...) != nil
+	if promised != (a.header.Get("Retry-After") != "") || a.header.Get("Content-Type") != "application/json" {
+		c.t.Errorf("%s: headers %v", what, a.header)
+	}
+}
+
+// promised lists what the document says may come, as in seen.
+func (c *contract) promised() []string {
+	var all []string
+	for path, methods := range c.doc["paths"].(map[string]any) {
+		for method, op := range methods.(map[string]any) {
+			for status, r := range member(op, "responses").(map[string]any) {
+				name := strings.ToUpper(method) + " " + path + " " + status
+				parts, _ := member(r, "content", "application/json", "schema", "allOf").([]any)
+				if len(parts) == 0 {
+					all = append(all, name)
+					continue
+				}
+				for _, code := range member(parts[1], "properties", "code", "enum").([]any) {
+					all = append(all, fmt.Sprint(name, " ", code))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// exampleKey is the private half of the key in the document's examples.
+func exampleKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	seed := sha256.Sum256([]byte("the key of the examples"))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), seed[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestOpenAPI(t *testing.T) {
+	c := newContract(t)
+	t.Run("[DOC] openapi.json is served to anybody, and is OpenAPI 3.1", func(t *testing.T) {
+		e := newEdge(t)
+		a := e.send(http.MethodGet, "/api/sync/openapi.json", "", nil, nil)
+		c.answer(http.MethodGet, "/api/sync/openapi.json", a)
+		rig.Want(t, a.body["openapi"], "3.1.0")
+	})
+	t.Run("[DOC] its codes, statuses and retries are the register's", func(t *testing.T) {
+		codes := fault.Codes()
+		for _, name := range c.promised() {
+			parts := strings.Fields(name)
+			if len(parts) == 4 && fmt.Sprint(codes[fault.Code(parts[3])].Status) != parts[2] {
+				t.Errorf("%s: the register says %+v", name, codes[fault.Code(parts[3])])
+			}
+		}
+	})
+	t.Run("[DOC] its schemas have the members of the messages, and ask for those that are always there", func(t *testing.T) {
+		for name, message := range map[string]any{"Hello": wire.Hello{}, "Limits": wire.Limits{}, "Key": wire.Key{}, "EnrollAnswer": wire.EnrollAnswer{}, "Person": wire.Person{},
+			"ChallengeAnswer": wire.ChallengeAnswer{}, "NewDevice": wire.NewDevice{}, "RenewRequest": wire.RenewRequest{}, "Op": wire.Op{}, "Mutation": wire.Mutation{},
+			"PushRequest": wire.PushRequest{}, "Conflict": wire.Conflict{}, "Verdict": wire.Verdict{}, "PushAnswer": wire.PushAnswer{}, "PullRequest": wire.PullRequest{},
+			"Change": wire.Change{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{}} {
+			var all, always []string
+			for i := range reflect.TypeOf(message).NumField() {
+				tag, option, _ := strings.Cut(reflect.TypeOf(message).Field(i).Tag.Get("json"), ",")
+				if all = append(all, tag); option == "" {
+					always = append(always, tag)
+				}
+			}
+			schema := member(c.doc, "components", "schemas", name)
+			properties, _ := member(schema, "properties").(map[string]any)
+			var required []string
+			list, _ := member(schema, "required").([]any)
+			for _, r := range list {
+				required = append(required, fmt.Sprint(r))
+			}
+			slices.Sort(all)
+			slices.Sort(always)
+			slices.Sort(required)
+			if got := slices.Sorted(maps.Keys(properties)); !slices.Equal(got, all) || !slices.Equal(required, always) {
+				t.Errorf("%s: members %v, required %v; the message has %v, always %v", name, got, required, all, always)
+			}
+		}
+	})
+	t.Run("[DOC] its examples of answers fit their schemas", func(t *testing.T) {
+		for path, methods := range c.doc["paths"].(map[string]any) {
+			for method, op := range methods.(map[string]any) {
+				if example := member(op, "responses", "200", "content", "application/json", "example"); example != nil {
+					c.holds(path+" example", text(t, example), "paths", path, method, "responses", "200", "content", "application/json", "schema")
+				}
+			}
+		}
+	})
+	t.Run("[DOC] each of its examples of requests is taken by the server as it stands", func(t *testing.T) { c.examples(newEdge(t)) })
+	t.Run("[DOC] every answer fits its schema", func(t *testing.T) {
+		e := newEdge(t)
+		c.strangers(e)
+		c.renewals(e)
+		c.pushes(e)
+		c.pulls(e)
+	})
+	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
+		for _, name := range c.promised() {
+			if !c.seen[name] && elsewhere[name] == "" {
+				t.Errorf("%s never came", name)
+			}
+			if c.seen[name] && elsewhere[name] != "" {
+				t.Errorf("%s came after all", name)
+			}
+		}
+	})
+	t.Run("[DOC] [WIRE] a member that the document does not name is seen", func(t *testing.T) {
+		quiet := newContract(&testing.T{})
+		schema, err := quiet.compiler.Compile("openapi.json#/components/schemas/ChallengeAnswer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for body, good := range map[string]bool{
+			`{"challenge":"x","expires":"2026-02-07T06:22:05.412Z"}`:            true,
+			`{"challenge":"x","expires":"2026-02-07T06:22:05.412Z","device":1}`: false,
+			`{"challenge":"x"}`: false, `{"challenge":"x","expires":"2026-02-07"}`: false,
+		} {
+			v, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (schema.Validate(v) == nil) != good {
+				t.Errorf("%s", body)
+			}
+		}
+	})
+}
+
+// elsewhere are answers that take more than a request, each with who shows them.
+var elsewhere = map[string]string{
+	"POST /api/sync/push 503 quarantine_full":  "internal/exchange: the quota of the quarantine",
+	"POST /api/sync/renew 403 device_revoked":  "internal/devices: a device that was signed out",
+	"POST /api/sync/pull 426 upgrade_required": "internal/wire: there is no schema yet below the oldest that may pull",
+}
+
+// examples sends the examples of requests, in the order in which a device
+// would. Only what the server made, and the signature over it, is put in.
+func (c *contract) examples(e *edge) {
+	t := e.T
+	if _, err := e.S.Devices.MakeInvite("K7QM-2XWP-9DTR", records.Invite{Role: access.Worker, Organization: e.ngo}); err != nil {
+		t.Fatal(err)
+	}
+	device := &rig.Device{Rig: e.Rig, Key: exampleKey(c.t)}
+	sent := map[string]bool{}
+	send := func(path, name string, put map[string]any) answer {
+		t.Helper()
+		sent[path+" "+name] = true
+		path = "/api/sync/" + path
+		place := []string{"paths", path, "post", "requestBody", "content", "application/json"}
+		example, ok := member(c.doc, append(place, "examples", name, "value")...).(map[string]any)
+		if !ok {
+			t.Fatalf("%s has no example %s", path, name)
+		}
+		c.holds(path+" "+name, text(t, example), append(place, "schema")...)
+		body := maps.Clone(example)
+		maps.Copy(body, put)
+		a := e.post(path, device.Token, text(t, body))
+		c.answer(http.MethodPost, path, a)
+		if a.status != http.StatusOK {
+			t.Fatalf("%s %s: %d %s", path, name, a.status, a.raw)
+		}
+		return a
+	}
+	admitted := send("enroll", "invited", nil)
+	device.ID, device.Token = "k3v9x0c2m4q8w1z", admitted.body["token"].(string)
+	for _, name := range []string{"observation", "later", "nothing"} {
+		a := send("push", name, nil)
+		for _, v := range a.body["verdicts"].([]any) {
+			rig.Want(t, v.(map[string]any)["verdict"], wire.Applied)
+		}
+	}
+	send("pull", "first", nil)
+	send("pull", "digests", nil)
+	challenge := func() string { return send("challenge", "device", nil).body["challenge"].(string) }
+	nonce := challenge()
+	send("renew", "same", map[string]any{"challenge": nonce, "signature": device.Sign(wire.RenewText(device.ID, nonce, "", ""))})
+	nonce = challenge()
+	thumbprint, err := device.JWK().Thumbprint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	send("renew", "copied", map[string]any{"challenge": nonce, "signature": device.Sign(wire.RenewText(device.ID, nonce, "n5b8t1r4y7u0i2o", thumbprint))})
+	for path, methods := range c.doc["paths"].(map[string]any) {
+		all, _ := member(methods, "post", "requestBody", "content", "application/json", "examples").(map[string]any)
+		for name := range all {
+			if !sent[strings.TrimPrefix(path, "/api/sync/")+" "+name] {
+				t.Errorf("nobody sends the example %s of %s", name, path)
+			}
+		}
+	}
+}
+
+// try sends a request and holds the answer against the document.
+func (c *contract) try(e *edge, path, token string, body any, status int, code string) answer {
+	e.T.Helper()
+	raw, ok := body.([]byte)
+	if !ok {
+		raw = text(e.T, body)
+	}
+	a := e.post("/api/sync/"+path, token, raw)
+	c.answer(http.MethodPost, "/api/sync/"+path, a)
+	if got, _ := a.body["code"].(string); a.status != status || got != code {
+		e.T.Errorf("%s: %d %s, want %d %s: %.300s", path, a.status, got, status, code, a.raw)
+	}
+	return a
+}
+
+// without runs do while a table has another name: a fault of the server's own.
+func (e *edge) without(table string, do func()) {
+	e.T.Helper()
+	rename := func(from, to string) {
+		if _, err := e.App.NonconcurrentDB().NewQuery("ALTER TABLE {{" + from + "}} RENAME TO {{" + to + "}}").Execute(); err != nil {
+			e.T.Fatal(err)
+		}
+	}
+	rename(table, "away")
+	defer rename("away", table)
+	do()
+}
+
+// strangers asks what takes no device: hello, enroll and challenge.
+func (c *contract) strangers(e *edge) {
+	hello := func() {
+		c.answer(http.MethodGet, "/api/sync/hello", e.send(http.MethodGet, "/api/sync/hello", "", nil, nil))
+	}
+	hello()
+	now := e.S.Exchange.Now
+	e.S.Exchange.Now = func() time.Time { panic("on purpose") }
+	hello()
+	e.S.Exchange.Now = now
+
+	d, other := e.NewDevice(), e.NewDevice()
+	ask := func(d *rig.Device, invite string) map[string]any {
+		body := map[string]any{"device": map[string]any{"id": d.ID, "name": "x", "platform": "cli", "key": d.JWK()}}
+		if invite != "" {
+			body["invite"] = invite
+		}
+		return body
+	}
+	invite := e.Invite(access.Worker, e.ngo, 1)
+	c.try(e, "enroll", "", ask(d, invite), 200, "")
+	c.try(e, "enroll", "", "x", 400, "bad_request")
+	c.try(e, "enroll", "", bytes.Repeat([]byte(" "), 64<<10+1), 400, "bad_request")
+	c.try(e, "enroll", "x", ask(other, ""), 401, "unauthenticated")
+	past := e.token(e.worker.User.ID, jwt.MapClaims{"device": e.worker.ID, "exp": time.Now().Add(-time.Minute).Unix()})
+	c.try(e, "enroll", past, ask(other, ""), 401, "token_expired")
+	c.try(e, "enroll", "", ask(other, "NONE-SUCH-HERE"), 403, "invite_invalid")
+	c.try(e, "enroll", "", ask(other, invite), 403, "invite_used")
+	c.try(e, "enroll", "", ask(&rig.Device{Rig: e.Rig, ID: d.ID, Key: other.Key}, invite), 409, "device_exists")
+	late := e.Invite(access.Worker, e.ngo, 1)
+	e.without("invites", func() { c.try(e, "enroll", "", ask(other, late), 500, "internal") })
+	e.revoke(d.ID)
+	c.try(e, "enroll", "", ask(d, invite), 403, "device_revoked")
+	e.Clock.Add(73 * time.Hour)
+	c.try(e, "enroll", "", ask(other, late), 403, "invite_expired")
+	further := e.NewDevice()
+	c.try(e, "enroll", e.keisha.Token, ask(further, ""), 200, "")
+
+	c.try(e, "challenge", "", map[string]any{"device": "nobodyknowsthis"}, 200, "")
+	c.try(e, "challenge", "", map[string]any{}, 400, "bad_request")
+	now = e.S.Devices.Now
+	e.S.Devices.Now = func() time.Time { panic("on purpose") }
+	c.try(e, "challenge", "", map[string]any{"device": "x"}, 500, "internal")
+	e.S.Devices.Now = now
+}
+
+// renewals asks for tokens.
+func (c *contract) renewals(e *edge) {
+	d := e.Enroll(access.Worker, e.ngo)
+	signed := func(signer *rig.Device, to *rig.Device) map[string]any {
+		challenge := c.try(e, "challenge", "", map[string]any{"device": d.ID}, 200, "").body["challenge"].(string)
+		body := map[string]any{"device": d.ID, "challenge": challenge}
+		id, thumbprint := "", ""
+		if to != nil {
+			id = to.ID
+			var err error
+			if thumbprint, err = to.JWK().Thumbprint(); err != nil {
+				e.T.Fatal(err)
+			}
+			body["newDevice"] = map[string]any{"id": to.ID, "key": to.JWK()}
+		}
+		body["signature"] = signer.Sign(wire.RenewText(d.ID, challenge, id, thumbprint))
+		return body
+	}
+	c.try(e, "renew", "", signed(d, nil), 200, "")
+	c.try(e, "renew", "", signed(d, e.NewDevice()), 200, "")
+	c.try(e, "renew", "", signed(d, &rig.Device{Rig: e.Rig, ID: e.worker.ID, Key: d.Key}), 409, "device_exists")
+	c.try(e, "renew", "", signed(e.worker, nil), 403, "bad_signature")
+	c.try(e, "renew", "", signed(d, &rig.Device{Rig: e.Rig, ID: "SHORT", Key: d.Key}), 400, "bad_request")
+	ready := signed(d, nil)
+	e.without("devices", func() { c.try(e, "renew", "", ready, 500, "internal") })
+	e.Clock.Add(3 * time.Minute)
+	c.try(e, "renew", "", ready, 403, "challenge_expired")
+}
+
+// pushes asks for every verdict and every refusal of a push.
+func (c *contract) pushes(e *edge) {
+	d := e.worker
+	c.refusals(e, "push", e.envelope(d))
+	push := func(d *rig.Device, mutations ...any) []any {
+		a := c.try(e, "push", d.Token, e.envelope(d, mutations...), 200, "")
+		return a.body["verdicts"].([]any)
+	}
+	want := func(v any, verdict, code string) map[string]any {
+		e.T.Helper()
+		m, _ := v.(map[string]any)
+		if got, _ := m["code"].(string); m["verdict"] != verdict || got != code {
+			e.T.Errorf("%v, want %s %s", v, verdict, code)
+		}
+		return m
+	}
+	first := d.Mutation(rig.Create("observations", rig.ID(), e.Observation("")))
+	want(push(d, first)[0], "applied", "")
+	rig.Want(e.T, want(push(d, first)[0], "applied", "")["replayed"], true)
+	extra := e.Observation("")
+	extra["of_a_later_version"] = 1
+	want(push(d, d.Mutation(rig.Create("observations", rig.ID(), extra)))[0], "applied", "kept_extra")
+	rig.Want(e.T, len(want(push(d, d.Mutation(rig.Create("observations", rig.ID(), map[string]any{})))[0], "refused", "invalid")["quarantine"].(string)), 15)
+	want(push(d, d.Mutation(rig.Create("addenda", rig.ID(), map[string]any{"observation": rig.ID(), "text": "x"})))[0], "deferred", "missing_dependency")
+	base := e.version("sites", e.site)
+	other := e.Enroll(access.Coordinator, e.ngo)
+	now := other.Mutation(rig.Update("sites", e.site, base, map[string]any{"notes": "one"}))
+	e.Clock.Add(time.Second)
+	want(push(e.keisha, e.keisha.Mutation(rig.Update("sites", e.site, base, map[string]any{"notes": "two"})))[0], "applied", "")
+	if conflicts, _ := want(push(other, now)[0], "merged", "")["conflicts"].([]any); len(conflicts) != 1 {
+		e.T.Error("no conflict")
+	}
+	again := first
+	again.Stamp = d.Mutation().Stamp
+	c.try(e, "push", d.Token, e.envelope(d, again), 409, "device_forked")
+	rewound := e.envelope(d)
+	rewound["mark"] = "of another installation"
+	rig.Want(e.T, c.try(e, "push", d.Token, rewound, 200, "").body["rewound"], true)
+
+	httpapi.SetDecodeWait(50 * time.Millisecond)
+	defer httpapi.SetDecodeWait(10 * time.Second)
+	for range cap(httpapi.Decoding) {
+		httpapi.Decoding <- struct{}{}
+	}
+	c.try(e, "push", d.Token, e.envelope(d), 503, "busy")
+	for range cap(httpapi.Decoding) {
+		<-httpapi.Decoding
+	}
+}
+
+// version is a record's, from the journal.
+func (e *edge) version(collection, id string) int64 {
+	e.T.Helper()
+	versions, err := e.S.Store.Journal().Versions(collection, []string{id})
+	if err != nil {
+		e.T.Fatal(err)
+	}
+	return versions[id]
+}
+
+// pulls asks for every kind of page.
+func (c *contract) pulls(e *edge) {
+	d := e.keisha
+	ask := func(cursor, mark any) map[string]any {
+		return map[string]any{"protocol": 1, "schema": 1, "device": d.ID, "cursor": cursor, "mark": mark, "digests": true}
+	}
+	c.refusals(e, "pull", map[string]any{"protocol": 1, "schema": 1, "device": e.worker.ID, "cursor": nil, "mark": nil})
+	a := c.try(e, "pull", d.Token, ask(nil, nil), 200, "")
+	rig.Want(e.T, a.body["reset"], true)
+	gone := rig.ID()
+	m := d.Mutation(rig.Create("sites", gone, map[string]any{"name": "Stop", "venue": "hotel"}))
+	v := d.Push(m)[0]
+	a = c.try(e, "pull", d.Token, ask(a.body["cursor"], a.body["mark"]), 200, "")
+	rig.Want(e.T, d.Do(rig.Delete("sites", gone, v.Seq)).Verdict, wire.Applied)
+	a = c.try(e, "pull", d.Token, ask(a.body["cursor"], a.body["mark"]), 200, "")
+	if !strings.Contains(string(a.raw), `"record":null`) {
+		e.T.Errorf("nothing is gone: %s", a.raw)
+	}
+	rig.Want(e.T, c.try(e, "pull", d.Token, ask("x", nil), 200, "").body["rewound"], true)
+}
+
+// refusals are those of both push and pull; good is a body of the worker.
+func (c *contract) refusals(e *edge, path string, good map[string]any) {
+	bend := func(key string, value any) map[string]any {
+		body := maps.Clone(good)
+		body[key] = value
+		return body
+	}
+	d := e.worker
+	c.try(e, path, d.Token, "x", 400, "bad_request")
+	c.try(e, path, d.Token, bend("protocol", 2), 400, "unsupported_protocol")
+	c.try(e, path, "", good, 401, "unauthenticated")
+	c.try(e, path, e.token(d.User.ID, jwt.MapClaims{"device": d.ID, "exp": time.Now().Add(-time.Minute).Unix()}), good, 401, "token_expired")
+	c.try(e, path, d.Token, bend("device", e.keisha.ID), 403, "wrong_device")
+	_, password := e.password(access.Coordinator)
+	c.try(e, path, password, good, 403, "not_allowed")
+	out := e.Enroll(access.Worker, e.ngo)
+	e.revoke(out.ID)
+	c.try(e, path, out.Token, bend("device", out.ID), 403, "device_revoked")
+	c.try(e, path, d.Token, bytes.Repeat([]byte(" "), int(e.S.Exchange.Limits.Bytes)+1), 413, "too_large")
+	e.without("journal_entry", func() { c.try(e, path, d.Token, good, 500, "internal") })
+}
