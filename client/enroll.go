@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/seal"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
@@ -20,7 +21,7 @@ func (a *enrollAnswer) missing() string {
 		return "token"
 	case a.User.ID == "":
 		return "user"
-	case a.SealKey == "":
+	case seal.CheckKey(a.SealKey) != nil:
 		return "sealKey"
 	}
 	return ""
@@ -127,9 +128,16 @@ func (d *Device) noteEnrolled(ctx context.Context, base, name string, hello *hel
 		return err
 	}
 	return d.store.tx(context.WithoutCancel(ctx), "note enrolment", func(tx *sql.Tx) error {
-		_, err := tx.Exec(`UPDATE device SET url = ?, name = ?, token = ?, person = ?, seal_key = ?, limits = ?, contact = ?, contact_url = ?, problem = ''`,
+		before, err := loadState(ctx, tx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE device SET url = ?, name = ?, token = ?, person = ?, seal_key = ?, limits = ?, contact = ?, contact_url = ?, problem = ''`,
 			base, name, a.Token, string(person), a.SealKey, string(limits), t.got.UnixMilli(), base)
-		return err
+		if err != nil {
+			return err
+		}
+		return sealEnrolled(ctx, tx, d.opt, before)
 	})
 }
 
@@ -229,8 +237,9 @@ func (d *Device) fork(ctx context.Context, st *state) error {
 }
 
 // noteFork takes the new identity, and gives every mutation a new n in the old
-// order. Stamps stay: the server knows by them, and by the lineage, what it has
-// already taken.
+// order; what goes out sealed is sealed for these. Stamps stay: the server knows
+// by them, by the lineage and by what the sealed parts hold what it has already
+// taken.
 func (d *Device) noteFork(ctx context.Context, st *state, token string) error {
 	return d.store.tx(ctx, "take new device id", func(tx *sql.Tx) error {
 		now, _ := d.now()
@@ -247,8 +256,10 @@ func (d *Device) noteFork(ctx context.Context, st *state, token string) error {
 				return err
 			}
 		}
-		_, err = tx.Exec("UPDATE device SET id = fork_id, key = fork_key, token = ?, n = ?, fork_id = '', fork_key = NULL", token, len(positions))
-		return err
+		if _, err = tx.Exec("UPDATE device SET id = fork_id, key = fork_key, token = ?, n = ?, fork_id = '', fork_key = NULL", token, len(positions)); err != nil {
+			return err
+		}
+		return sealAgain(ctx, tx)
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/hlc"
+	"github.com/fieldpost/fieldpost/internal/seal"
 	"github.com/fieldpost/fieldpost/internal/wire"
 	"github.com/klauspost/compress/gzip"
 )
@@ -168,7 +169,7 @@ func (f *fake) enroll(w http.ResponseWriter, body []byte) {
 		return
 	}
 	f.keys[r.Device.ID] = r.Device.Key
-	f.json(w, wire.EnrollAnswer{Token: f.token(r.Device.ID), SealKey: "BA",
+	f.json(w, wire.EnrollAnswer{Token: f.token(r.Device.ID), SealKey: seal.FromSeed([]byte("fake")).SealKey(),
 		User: wire.Person{ID: "u" + r.Device.ID[1:], Role: role, Organization: "org000000000001", Sites: []string{}, Locale: "en"}})
 }
 

@@ -35,6 +35,9 @@ type Options struct {
 	// SQLite's driver. A simulation puts one in that fails as a full disk does,
 	// and stops where a process dies.
 	Connect func(source string) (*sql.DB, error)
+	// SealAll seals for the installation whatever is saved from now on, before
+	// it is sent. Without it only devices of staff do.
+	SealAll bool
 	// MustExist makes Open fail with ErrNotEnrolled when there is no store yet,
 	// in place of making one.
 	MustExist bool

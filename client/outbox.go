@@ -77,7 +77,16 @@ func (d *Device) add(correctionOf int64, ops []Op) (Saved, error) {
 		if len(stored) > wire.MaxMutationBytes-32 {
 			return badInput("too_large", "This is more than one change may hold (1 MiB).", "Save it in smaller parts.")
 		}
-		pos, err := insertMutation(tx, st.n, stamp, stored, now.UnixMilli(), correctionOf, ops)
+		sealed := ""
+		if st.seals(d.opt) {
+			if sealed, err = st.seal(st.n, stamp, stored); err != nil {
+				return err
+			}
+			if len(sealed) > wire.MaxMutationBytes-sealedEnvelope {
+				return badInput("too_large", "This is more than one sealed change may hold (about 768 KiB).", "Save it in smaller parts.")
+			}
+		}
+		pos, err := insertMutation(tx, item{n: st.n, body: stored, sealed: sealed}, stamp, now.UnixMilli(), correctionOf, ops)
 		if err != nil {
 			return err
 		}
@@ -180,9 +189,9 @@ func (s *state) nextStamp(tx *sql.Tx, wall int64, jumped bool) (string, error) {
 	}
 }
 
-func insertMutation(tx *sql.Tx, n int64, stamp string, stored []byte, made, correctionOf int64, ops []Op) (pos int64, err error) {
-	res, err := tx.Exec("INSERT INTO outbox (n, stamp, body, state, made, correction_of) VALUES (?, ?, ?, 'waiting', ?, ?)",
-		n, stamp, stored, made, correctionOf)
+func insertMutation(tx *sql.Tx, i item, stamp string, made, correctionOf int64, ops []Op) (pos int64, err error) {
+	res, err := tx.Exec("INSERT INTO outbox (n, stamp, body, sealed, state, made, correction_of) VALUES (?, ?, ?, ?, 'waiting', ?, ?)",
+		i.n, stamp, i.body, i.sealed, made, correctionOf)
 	if err != nil {
 		return 0, err
 	}
@@ -224,7 +233,8 @@ type Entry struct {
 	Message      string
 	CorrectedBy  int64           // n of the corrected copy, 0 if none
 	CorrectionOf int64           // n of what this one corrects, 0 if none
-	Raw          json.RawMessage // the mutation as it is sent; nil once settled
+	Raw          json.RawMessage // the mutation as it was made; nil once settled
+	Sealed       bool            // it is sent sealed for the installation
 }
 
 // Ref names a record and what was done to it.
@@ -274,7 +284,7 @@ func (d *Device) Mutation(n int64) (Entry, error) {
 }
 
 func entries(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]Entry, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT o.pos, o.n, o.stamp, o.body, o.state, o.made, o.verdict, o.code, o.message,
+	rows, err := tx.QueryContext(ctx, `SELECT o.pos, o.n, o.stamp, o.body, o.sealed <> '', o.state, o.made, o.verdict, o.code, o.message,
 		coalesce(c.n, 0), coalesce(p.n, 0),
 		EXISTS (SELECT 1 FROM touched t JOIN seen s ON s.id = t.id WHERE t.pos = o.pos AND t.kind = 'create')
 		FROM outbox o LEFT JOIN outbox c ON c.pos = o.corrected_by LEFT JOIN outbox p ON p.pos = o.correction_of `+where+" ORDER BY o.pos", args...)
@@ -290,7 +300,7 @@ func entries(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]Entr
 		var stored []byte
 		var verdict string
 		var seen bool
-		if err := rows.Scan(&pos, &e.N, &e.Stamp, &stored, &e.Phase, &made, &verdict, &e.Code, &e.Message,
+		if err := rows.Scan(&pos, &e.N, &e.Stamp, &stored, &e.Sealed, &e.Phase, &made, &verdict, &e.Code, &e.Message,
 			&e.CorrectedBy, &e.CorrectionOf, &seen); err != nil {
 			return nil, err
 		}

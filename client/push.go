@@ -42,11 +42,12 @@ type PushReport struct {
 	Forked   bool // the store turned out to be a copy and goes on under a new id
 }
 
-// item is a waiting mutation.
+// item is a mutation that is to be sent: in clear, or sealed.
 type item struct {
 	pos, n int64
 	fails  int
 	body   []byte
+	sealed string
 }
 
 // pushAnswer is the answer of push.
@@ -145,7 +146,7 @@ func (p *pusher) next(ctx context.Context, after int64) ([]item, error) {
 	var batch []item
 	err := p.d.store.read(ctx, "read queue", func(tx *sql.Tx, st *state) error {
 		limit := min(st.limits.Bytes, st.limits.Inflated) * fillFactor / 100
-		rows, err := tx.QueryContext(ctx, "SELECT pos, n, fails, body FROM outbox WHERE state = 'waiting' AND n > ? ORDER BY n LIMIT ?",
+		rows, err := tx.QueryContext(ctx, "SELECT pos, n, fails, body, sealed FROM outbox WHERE state = 'waiting' AND n > ? ORDER BY n LIMIT ?",
 			after, min(p.max, st.limits.Mutations))
 		if err != nil {
 			return err
@@ -154,10 +155,10 @@ func (p *pusher) next(ctx context.Context, after int64) ([]item, error) {
 		size := int64(1024) // the envelope
 		for rows.Next() {
 			var i item
-			if err := rows.Scan(&i.pos, &i.n, &i.fails, &i.body); err != nil {
+			if err := rows.Scan(&i.pos, &i.n, &i.fails, &i.body, &i.sealed); err != nil {
 				return err
 			}
-			if size += int64(len(i.body)) + 24; size > limit && len(batch) > 0 {
+			if size += i.size(); size > limit && len(batch) > 0 {
 				break
 			}
 			batch = append(batch, i)
@@ -234,7 +235,11 @@ func pushBody(st *state, now time.Time, batch []item) ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(withN(m.n, m.body))
+		text, err := m.sent()
+		if err != nil {
+			return nil, err
+		}
+		b.Write(text)
 	}
 	b.WriteString("]}")
 	return b.Bytes(), nil
@@ -397,11 +402,11 @@ func (s *state) arrived(ctx context.Context, tx *sql.Tx, d *Device, a *place, t 
 }
 
 // settle lets go of acknowledged mutations that are held off the server's
-// machine (EPOCH-3). Reports of staff keep their content: they are read back
-// from here alone. Sealing them under the person's key comes with the vault.
+// machine (EPOCH-3): none of them is ever sent again. Reports of staff keep
+// their content: they are read back from here alone.
 func settle(ctx context.Context, tx *sql.Tx, s *state) error {
 	keep := s.person.Role == "staff"
-	_, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'settled', body = CASE WHEN ? THEN body END
+	_, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'settled', sealed = '', body = CASE WHEN ? THEN body END
 		WHERE state = 'acknowledged' AND seq <= ?`, keep, s.durableSeq)
 	return err
 }

@@ -64,7 +64,7 @@ CREATE TABLE outbox (
     ack          INTEGER NOT NULL DEFAULT 0, -- number of its acknowledgement
     corrected_by INTEGER NOT NULL DEFAULT 0, -- pos of the corrected copy
     correction_of INTEGER NOT NULL DEFAULT 0,-- pos of what it corrects
-    sealed       TEXT    NOT NULL DEFAULT '' -- the ops sealed for the installation; '' where body holds them in clear
+    sealed       TEXT    NOT NULL DEFAULT '' -- the ops sealed for the installation, for this device and n: what is sent; '' where body goes out in clear
 ) STRICT;
 CREATE INDEX outbox_state ON outbox (state, n);
 CREATE UNIQUE INDEX outbox_stamp ON outbox (stamp);

@@ -277,6 +277,7 @@ type state struct {
 	url        string
 	token      string
 	person     wire.Person
+	sealKey    string
 	limits     wire.Limits
 	n          int64
 	clock      hlc.Clock
@@ -298,14 +299,14 @@ type state struct {
 	forkKey    []byte
 }
 
-const stateColumns = `id, key, name, url, token, person, limits, n, clock_ms, clock_count, offset_ms, offset_at,
+const stateColumns = `id, key, name, url, token, person, seal_key, limits, n, clock_ms, clock_count, offset_ms, offset_at,
 	epoch, view_epoch, mark, cursor, durable_seq, generation, resetting, acks, pulled_acks,
 	contact, contact_url, problem, fork_id, fork_key`
 
 func loadState(ctx context.Context, tx *sql.Tx) (*state, error) {
 	s := &state{limits: wire.DefaultLimits}
 	var person, limits string
-	err := tx.QueryRowContext(ctx, "SELECT "+stateColumns+" FROM device").Scan(&s.id, &s.key, &s.name, &s.url, &s.token, &person, &limits,
+	err := tx.QueryRowContext(ctx, "SELECT "+stateColumns+" FROM device").Scan(&s.id, &s.key, &s.name, &s.url, &s.token, &person, &s.sealKey, &limits,
 		&s.n, &s.clock.Last.Ms, &s.clock.Last.Counter, &s.offset, &s.offsetAt, &s.epoch, &s.viewEpoch, &s.mark, &s.cursor,
 		&s.durableSeq, &s.generation, &s.resetting, &s.acks, &s.pulledAcks, &s.contact, &s.contactURL, &s.problem, &s.forkID, &s.forkKey)
 	if err != nil {

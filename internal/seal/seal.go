@@ -215,16 +215,30 @@ func (in *Installation) OpenSealed(sealed, aad string) ([]byte, error) {
 	return r.Open([]byte(aad), raw[65:])
 }
 
-// SealFor seals a text for an installation as a device does; sealKey is what
-// enroll answered.
-func SealFor(sealKey, aad string, text []byte) (string, error) {
+// CheckKey tells what is wrong with a sealKey; nil when it can be sealed for.
+func CheckKey(sealKey string) error {
+	_, err := publicKey(sealKey)
+	return err
+}
+
+func publicKey(sealKey string) (hpke.PublicKey, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(sealKey)
 	if err != nil {
-		return "", fmt.Errorf("seal mutation: key is not base64url")
+		return nil, fmt.Errorf("seal mutation: key is not base64url")
 	}
 	pub, err := hpke.DHKEM(ecdh.P256()).NewPublicKey(raw)
 	if err != nil {
-		return "", fmt.Errorf("seal mutation: %w", err)
+		return nil, fmt.Errorf("seal mutation: %w", err)
+	}
+	return pub, nil
+}
+
+// SealFor seals a text for an installation as a device does; sealKey is what
+// enroll answered.
+func SealFor(sealKey, aad string, text []byte) (string, error) {
+	pub, err := publicKey(sealKey)
+	if err != nil {
+		return "", err
 	}
 	enc, s, err := hpke.NewSender(pub, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(sealedInfo))
 	if err != nil {
