@@ -51,6 +51,28 @@ func main() {
 		printLink(results)
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "live" {
+		results, err := runLive()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		printLive(results)
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "scale" {
+		large := scaleLarge
+		if len(os.Args) > 2 {
+			large, _ = strconv.Atoi(os.Args[2])
+		}
+		results, err := runScale(large)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		printScale(results)
+		return
+	}
 	sizes := flag.String("n", "1000,10000", "numbers of observations")
 	rounds := flag.Int("rounds", 3, "rounds of each size")
 	asJSON := flag.Bool("json", false, "print JSON")

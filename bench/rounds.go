@@ -123,12 +123,7 @@ func roundFieldpost(n int, push, pull, raw *result) error {
 	if err != nil {
 		return err
 	}
-	mutations := make([]wire.Mutation, n)
-	now, zero := time.Now().UnixMilli()-int64(n), int64(0)
-	for i := range mutations {
-		mutations[i] = wire.Mutation{N: int64(i + 1), Stamp: hlc.Stamp{Time: hlc.Time{Ms: now + int64(i)}, Device: device}.String(),
-			Offset: &zero, Schema: 1, Ops: []wire.Op{{Op: wire.OpCreate, Collection: "observations", ID: recordID(r), Fields: observation(r, server.Site)}}}
-	}
+	made := observations(n, r, device, server.Site)
 	f := &floor{}
 	if err := f.before(server.Dir); err != nil {
 		return err
@@ -136,26 +131,8 @@ func roundFieldpost(n int, push, pull, raw *result) error {
 	defer f.remove()
 	m.reset()
 	start := time.Now()
-	for i := 0; i < n; i += pushSize {
-		some := mutations[i:min(i+pushSize, n)]
-		body, err := pack(map[string]any{"protocol": 1, "device": device, "epoch": nil, "mark": nil,
-			"now": time.Now().UTC().Format(wire.TimeFormat), "mutations": some})
-		if err != nil {
-			return err
-		}
-		out, err := post(client, server.URL+"/api/sync/push", token, body, true)
-		if err != nil {
-			return err
-		}
-		var answer wire.PushAnswer
-		if err := json.Unmarshal(out, &answer); err != nil {
-			return err
-		}
-		for _, v := range answer.Verdicts {
-			if v.Verdict != wire.Applied {
-				return fmt.Errorf("push: %+v", v)
-			}
-		}
+	if err := pushAll(client, server, device, token, made); err != nil {
+		return err
 	}
 	push.add(time.Since(start).Seconds(), m.up.Load(), m.down.Load())
 	if err := f.read(server.Dir, pushSize); err != nil {
@@ -198,6 +175,43 @@ func roundFieldpost(n int, push, pull, raw *result) error {
 	pull.add(time.Since(start).Seconds(), m.up.Load(), m.down.Load())
 	if got != n {
 		return fmt.Errorf("pulled %d of %d", got, n)
+	}
+	return nil
+}
+
+// observations makes n mutations, each a create.
+func observations(n int, r *mathrand.Rand, device, site string) []wire.Mutation {
+	made := make([]wire.Mutation, n)
+	now, zero := time.Now().UnixMilli()-int64(n), int64(0)
+	for i := range made {
+		made[i] = wire.Mutation{N: int64(i + 1), Stamp: hlc.Stamp{Time: hlc.Time{Ms: now + int64(i)}, Device: device}.String(),
+			Offset: &zero, Schema: 1, Ops: []wire.Op{{Op: wire.OpCreate, Collection: "observations", ID: recordID(r), Fields: observation(r, site)}}}
+	}
+	return made
+}
+
+// pushAll pushes mutations, pushSize a request, packed as the client library
+// packs them.
+func pushAll(client *http.Client, server *ready, device, token string, made []wire.Mutation) error {
+	for i := 0; i < len(made); i += pushSize {
+		body, err := pack(map[string]any{"protocol": 1, "device": device, "epoch": nil, "mark": nil,
+			"now": time.Now().UTC().Format(wire.TimeFormat), "mutations": made[i:min(i+pushSize, len(made))]})
+		if err != nil {
+			return err
+		}
+		out, err := post(client, server.URL+"/api/sync/push", token, body, true)
+		if err != nil {
+			return err
+		}
+		var answer wire.PushAnswer
+		if err := json.Unmarshal(out, &answer); err != nil {
+			return err
+		}
+		for _, v := range answer.Verdicts {
+			if v.Verdict != wire.Applied {
+				return fmt.Errorf("push: %+v", v)
+			}
+		}
 	}
 	return nil
 }

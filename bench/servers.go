@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -29,6 +30,8 @@ type ready struct {
 	Site   string `json:"site"`
 	Token  string `json:"token"` // stock: of a user
 	Dir    string `json:"dir"`   // its data folder
+	Board  string `json:"board"` // fieldpost: an invite of a coordinator, good for many
+	PID    int    `json:"pid"`
 }
 
 // profileTo is where servers write their CPU profiles, by kind; "" for nowhere.
@@ -37,12 +40,22 @@ var profileTo string
 
 const profileEnv = "FIELDPOST_BENCH_PROFILE"
 
-// startServer runs a server in a process of its own, as a client would meet it.
+// startServer runs a server in a process of its own, as a client would meet it,
+// on a new folder that goes with it.
 func startServer(kind string) (*ready, func(), error) {
 	dir, err := os.MkdirTemp("", "fieldpost-bench-")
 	if err != nil {
 		return nil, nil, err
 	}
+	r, stop, err := startOn(kind, dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return r, func() { stop(); _ = os.RemoveAll(dir) }, nil
+}
+
+// startOn runs a server on a folder that stays.
+func startOn(kind, dir string) (*ready, func(), error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +73,6 @@ func startServer(kind string) (*ready, func(), error) {
 	stop := func() {
 		_ = c.Process.Signal(syscall.SIGTERM)
 		_ = c.Wait()
-		_ = os.RemoveAll(dir)
 	}
 	var r ready
 	line, err := bufio.NewReader(out).ReadBytes('\n')
@@ -103,7 +115,7 @@ func child(kind, dir, addr string) error {
 	if err != nil {
 		return err
 	}
-	r := ready{URL: "http://" + listener.Addr().String(), Dir: dir}
+	r := ready{URL: "http://" + listener.Addr().String(), Dir: dir, PID: os.Getpid()}
 	if kind == "fieldpost" {
 		err = seedFieldpost(app, s, &r)
 	} else {
@@ -147,8 +159,10 @@ func seedFieldpost(app core.App, s *wiring.Services, r *ready) error {
 		if r.Site, err = tx.FindOrMake("sites", "Stop", map[string]any{"venue": "truck_stop", "served_by": ngo}); err != nil {
 			return err
 		}
-		r.Invite = "BENCHBENCHBENCH"
-		return tx.MakeInvite(s.Key.Invite(r.Invite), records.Invite{Role: access.Worker, Organization: ngo, Uses: 100, Expires: time.Now().Add(time.Hour)})
+		r.Invite, r.Board = "BENCHBENCHBENCH", "BENCHBOARDBENCH"
+		return errors.Join(
+			tx.MakeInvite(s.Key.Invite(r.Invite), records.Invite{Role: access.Worker, Organization: ngo, Uses: 100, Expires: time.Now().Add(time.Hour)}),
+			tx.MakeInvite(s.Key.Invite(r.Board), records.Invite{Role: access.Coordinator, Organization: ngo, Uses: 5000, Expires: time.Now().Add(time.Hour)}))
 	})
 }
 
