@@ -39,19 +39,21 @@ type Change struct {
 // PullReport tells what a pull did.
 type PullReport struct {
 	Changes []Change
-	Seen    []string // own reports that a coordinator has opened, as far as the server told now
-	Reset   bool     // the view was made anew
-	Rewound bool     // the server's history went back; what it lost waits again
+	Seen    []string     // own reports that a coordinator has opened, as far as the server told now
+	Reset   bool         // the view was made anew
+	Rewound bool         // the server's history went back; what it lost waits again
+	Check   *CheckReport // what a check found; nil: none was due, or it has not come to an end
 }
 
 // pullAnswer is the answer of pull.
 type pullAnswer struct {
 	place
-	Reset   *bool         `json:"reset"`
-	More    *bool         `json:"more"`
-	Cursor  string        `json:"cursor"`
-	Changes []wire.Change `json:"changes"`
-	Seen    []string      `json:"seen"`
+	Reset   *bool                  `json:"reset"`
+	More    *bool                  `json:"more"`
+	Cursor  string                 `json:"cursor"`
+	Changes []wire.Change          `json:"changes"`
+	Seen    []string               `json:"seen"`
+	Digests map[string]wire.Digest `json:"digests"` // nil: not asked for, or not the last page
 }
 
 func (a *pullAnswer) missing() string {
@@ -96,6 +98,13 @@ func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report P
 		return report, err
 	}
 	acks := st.acks // what is acknowledged by now will be in the view when the pull is through
+	check, err := d.checkDue()
+	if err != nil {
+		return report, err
+	}
+	if check {
+		wait = 0 // it asks for an answer, and the server does not hold it
+	}
 	for slow := 0; ; {
 		limit := min(wire.DefaultPage*2, max(st.limits.Changes, 1))
 		if d.page > 0 {
@@ -104,7 +113,7 @@ func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report P
 		var a pullAnswer
 		t, _, err := d.authorized(ctx, request{path: "/api/sync/pull", wait: wait, within: within}, false, &a, func(st *state, _ time.Time) ([]byte, error) {
 			return encode(wire.PullRequest{Protocol: wire.Protocol, Schema: wire.Schema, Device: st.id, Mark: st.mark,
-				Cursor: st.cursor, Limit: limit, Wait: int(wait / time.Second)})
+				Cursor: st.cursor, Limit: limit, Wait: int(wait / time.Second), Digests: check})
 		})
 		// Only if an answer had begun: what does not answer at all is not slow.
 		if tooSlow(ctx, err) && Explain(err).begun && slow < maxSlow && limit > smallBatch {
@@ -118,23 +127,28 @@ func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report P
 		if *a.More && len(a.Changes) == 0 && st.cursor != nil && *st.cursor == a.Cursor && !*a.Reset {
 			return report, notOurs("The pull does not get on.", http.StatusOK, nil)
 		}
-		if err := d.applyPage(context.WithoutCancel(ctx), &a, t, acks, &report); err != nil {
+		again, err := d.applyPage(context.WithoutCancel(ctx), &a, t, acks, check, &report)
+		if err != nil {
 			return report, err
 		}
 		if len(a.Changes) >= limit && d.page > 0 { // the link carries it: more next time
 			d.page *= 2
 		}
-		if !*a.More {
+		if !*a.More && !again {
 			return report, nil
 		}
-		st.cursor, wait = &a.Cursor, 0
+		if st.cursor, wait = &a.Cursor, 0; again {
+			st.cursor = nil
+		}
 	}
 }
 
-// applyPage stores a page with its cursor and mark in one transaction.
-func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks int64, report *PullReport) error {
+// applyPage stores a page with its cursor and mark in one transaction. again
+// tells that the view failed its check and is to be pulled from nothing.
+func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks int64, check bool, report *PullReport) (again bool, err error) {
 	var changes []Change
-	err := d.store.tx(ctx, "store page", func(tx *sql.Tx) error {
+	now, _ := d.now()
+	err = d.store.tx(ctx, "store page", func(tx *sql.Tx) error {
 		st, err := loadState(ctx, tx)
 		if err != nil {
 			return err
@@ -162,20 +176,25 @@ func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks in
 			changes = append(changes, gone...)
 		}
 		st.cursor = &a.Cursor
+		if check && !*a.More {
+			if again, err = st.check(ctx, tx, a.Digests, now, a.Now.Time, report); err != nil {
+				return err
+			}
+		}
 		if err := settle(ctx, tx, st); err != nil {
 			return err
 		}
 		return st.save(ctx, tx)
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	d.jumpNoted()
 	report.Changes = append(report.Changes, changes...)
 	report.Seen = append(report.Seen, a.Seen...)
 	report.Reset = report.Reset || *a.Reset
 	report.Rewound = report.Rewound || a.Rewound
-	return nil
+	return again, nil
 }
 
 func (s *state) applyChanges(ctx context.Context, tx *sql.Tx, page []wire.Change) ([]Change, error) {

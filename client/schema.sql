@@ -32,8 +32,8 @@ CREATE TABLE device (
     problem     TEXT    NOT NULL DEFAULT '', -- JSON {code, message, hint, at}: why the last exchange failed
     fork_id     TEXT    NOT NULL DEFAULT '', -- a renewal with newDevice is under way with this id
     fork_key    BLOB,                        -- and this key
-    checked     INTEGER NOT NULL DEFAULT 0,  -- when the view was last found equal to the server's (PULL-8); 0: never
-    check_resets TEXT   NOT NULL DEFAULT ''  -- JSON list of the times of resets for failed checks, the last day's
+    checked     INTEGER NOT NULL DEFAULT 0,  -- when the view was last compared with the server's (PULL-8); 0: that is due
+    check_resets TEXT   NOT NULL DEFAULT ''  -- JSON list of when resets for failed checks began, the last day's, by the server's clock
 ) STRICT;
 
 -- lineage: the ids that this device went by before (PUSH-3). Stamps name them.

@@ -33,6 +33,7 @@ type Status struct {
 	LastContactURL string
 	Offset         *time.Duration // server minus device clock; nil: unknown
 	Problem        *Problem       // why the last exchange failed; nil after a good one
+	Checked        time.Time      // when the view was last compared with the server's (PULL-8); zero: that is due
 	Doubtful       []string       // collections whose check fails (PULL-4)
 }
 
@@ -69,6 +70,13 @@ func (d *Device) Status() (Status, error) {
 		var err error
 		if s.Lineage, err = column[string](ctx, tx, "SELECT id FROM lineage ORDER BY until, rowid"); err != nil {
 			return err
+		}
+		c, err := loadChecking(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if c.checked > 0 {
+			s.Checked = time.UnixMilli(c.checked).UTC()
 		}
 		s.Doubtful, err = column[string](ctx, tx, "SELECT collection FROM doubtful ORDER BY collection")
 		return err

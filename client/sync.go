@@ -51,6 +51,9 @@ func (r *PullReport) add(more PullReport) {
 	r.Seen = append(r.Seen, more.Seen...)
 	r.Reset = r.Reset || more.Reset
 	r.Rewound = r.Rewound || more.Rewound
+	if more.Check != nil {
+		r.Check = more.Check
+	}
 }
 
 // The rests between tries of Keep and Watch: from minRest, doubling, to

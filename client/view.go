@@ -90,7 +90,8 @@ func (d *Device) Collections() ([]string, error) {
 }
 
 // Confirmed gives a collection as the server last showed it, without own
-// changes, as id and version. It is what PULL-8 is about.
+// changes, as id and version. A record that is there only for a waiting change
+// of its own (PULL-4) is among them; a check (PULL-8) leaves it out.
 func (d *Device) Confirmed(collection string) (map[string]int64, error) {
 	all := map[string]int64{}
 	ctx := context.Background()

@@ -23,6 +23,8 @@ const (
 type Watcher struct {
 	Change func(Change)
 	Seen   func(reports []string) // own reports that a coordinator has opened
+	// Check is told what each check of the view came to (PULL-8).
+	Check func(CheckReport)
 	// State: err is why the state is Behind, or nil.
 	State func(state LiveState, err error)
 }
@@ -161,6 +163,9 @@ func (v *watch) pullCount(ctx context.Context, wait time.Duration) (int, error) 
 	}
 	if len(r.Seen) > 0 && v.w.Seen != nil {
 		v.w.Seen(r.Seen)
+	}
+	if err == nil && r.Check != nil && v.w.Check != nil {
+		v.w.Check(*r.Check)
 	}
 	return len(r.Changes), err
 }
