@@ -1,0 +1,324 @@
+package simulate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/fieldpost/fieldpost/client"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// model remembers what nobody in the run remembers as a whole: what each
+// person saved, each verdict that left the server, each body that came.
+type model struct {
+	r        *run
+	saves    map[*phone][]*saveOf
+	all      []*saveOf
+	verdicts map[string]verdictOf        // by stamp and content
+	parked   map[*phone]map[string]bool  // stamps
+	reads    map[*phone]map[string]int64 // record -> newest version that was shown
+	epochs   map[*phone]string           // of reads
+	resets   map[*phone]int
+	gone     map[string]int64 // collection/id -> seq of its delete
+	changes  int              // of people's scopes
+}
+
+// saveOf is a mutation that a phone acknowledged as saved.
+type saveOf struct {
+	what, mark, stamp string
+	ops               []client.Op
+	at                time.Time // true time
+	skewed            bool      // the phone's clock was wrong then
+	owner             *phone
+	place             int // in the order of the owner's saves
+}
+
+type verdictOf struct {
+	text string
+	line int
+}
+
+func newModel(r *run) *model {
+	return &model{r: r, saves: map[*phone][]*saveOf{}, verdicts: map[string]verdictOf{}, parked: map[*phone]map[string]bool{},
+		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, resets: map[*phone]int{}, gone: map[string]int64{}}
+}
+
+func (m *model) saved(p *phone, what, mark string, ops []client.Op, s client.Saved) {
+	one := &saveOf{what: what, mark: mark, stamp: s.Stamp, ops: ops, at: m.r.now(), skewed: p.skew != 0, owner: p, place: len(m.saves[p])}
+	m.saves[p] = append(m.saves[p], one)
+	m.all = append(m.all, one)
+}
+
+// perhaps: the phone died while it saved. If the save is there, it is one.
+func (m *model) perhaps(*phone, string, string) {}
+
+// touchedByPerson: a person dealt with a parked mutation.
+func (m *model) touchedByPerson(p *phone, stamp string) { delete(m.parked[p], stamp) }
+
+// forked: the copy holds what the original held.
+func (m *model) forked(p, q *phone) {
+	m.saves[q] = slices.Clone(m.saves[p])
+	m.parked[q] = map[string]bool{}
+	for s := range m.parked[p] {
+		m.parked[q][s] = true
+	}
+}
+
+// pushed is a push as the server got it.
+type pushed struct {
+	Device    string `json:"device"`
+	Mutations []struct {
+		N     int64           `json:"n"`
+		Stamp string          `json:"stamp"`
+		Ops   json.RawMessage `json:"ops"`
+	} `json:"mutations"`
+}
+
+func contentKey(stamp string, ops []byte) string {
+	sum := sha256.Sum256(ops)
+	return stamp + " " + hex.EncodeToString(sum[:6])
+}
+
+// answered sees each answer as it leaves the server, whether it arrives or not.
+func (m *model) answered(l *letter, a *answer) {
+	body := a.plain()
+	switch {
+	case l.path == "/api/sync/push" && a.status == http.StatusOK:
+		m.pushAnswered(l, body)
+	case l.path == "/api/sync/push":
+		m.pushRefused(l, a, body)
+	case l.path == "/api/sync/pull" && a.status == http.StatusOK:
+		m.pullAnswered(l, body)
+	default:
+		m.r.note("%s %s %d %s", l.p.name, l.path, a.status, codeOf(body))
+	}
+	m.r.checkLeak(l, body)
+}
+
+func codeOf(body []byte) string {
+	var e wire.ErrorBody
+	if json.Unmarshal(body, &e) != nil {
+		return ""
+	}
+	return e.Code
+}
+
+func (m *model) pushAnswered(l *letter, body []byte) {
+	r := m.r
+	var asked pushed
+	var got wire.PushAnswer
+	if json.Unmarshal(l.plainBody(), &asked) != nil || json.Unmarshal(body, &got) != nil {
+		r.fail(8, "a push or its answer cannot be read: %s", body)
+		return
+	}
+	var line []string
+	verdicts := map[int64]wire.Verdict{}
+	for _, v := range got.Verdicts {
+		verdicts[v.N] = v
+		line = append(line, fmt.Sprintf("%d:%s:%s:%d:%d:%v", v.N, v.Verdict, v.Code, v.Seq, len(v.Conflicts), v.Replayed))
+	}
+	r.note("%s pushes: rewound=%v %s", l.p.name, got.Rewound, strings.Join(line, " "))
+	for _, mu := range asked.Mutations {
+		v, ok := verdicts[mu.N]
+		if !ok {
+			r.fail(4, "%s got no verdict on %d", l.p.name, mu.N)
+			continue
+		}
+		if v.Verdict == wire.Deferred {
+			continue
+		}
+		v.Replayed, v.N = false, 0
+		text, _ := json.Marshal(v)
+		key := contentKey(mu.Stamp, mu.Ops)
+		if old, ok := m.verdicts[key]; ok && old.text != string(text) {
+			r.fail(3, "the verdict on %s of %s was %s and is %s", mu.Stamp, l.p.name, old.text, text)
+		}
+		m.verdicts[key] = verdictOf{string(text), 0}
+	}
+}
+
+// pushRefused: nothing of a push that got no verdicts was committed.
+func (m *model) pushRefused(l *letter, a *answer, body []byte) {
+	r := m.r
+	code := codeOf(body)
+	r.note("%s push %d %s", l.p.name, a.status, code)
+	if a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") == "" {
+		r.fail(27, "503 %s without Retry-After", code)
+	}
+	after := r.receiptsOf(l)
+	for n := range after {
+		if !l.receipts[n] {
+			r.fail(27, "%s was answered %d %s, and number %d has a receipt", l.p.name, a.status, code, n)
+		}
+	}
+}
+
+// receiptsOf gives the numbers of a push that have receipts.
+func (r *run) receiptsOf(l *letter) map[int64]bool {
+	var asked pushed
+	if json.Unmarshal(l.plainBody(), &asked) != nil {
+		return nil
+	}
+	sent := map[int64]bool{}
+	for _, mu := range asked.Mutations {
+		sent[mu.N] = true
+	}
+	out := map[int64]bool{}
+	for _, row := range r.server.query("SELECT n FROM journal_receipt WHERE device = ?", r.server.s.Key.Device(asked.Device)) {
+		if n := row[0].(int64); sent[n] {
+			out[n] = true
+		}
+	}
+	return out
+}
+
+func (m *model) pullAnswered(l *letter, body []byte) {
+	r := m.r
+	var got wire.PullAnswer
+	if json.Unmarshal(body, &got) != nil {
+		r.fail(8, "the answer to a pull cannot be read: %s", body)
+		return
+	}
+	if got.Reset {
+		m.resets[l.p]++
+	}
+	if m.epochs[l.p] != got.Epoch {
+		m.epochs[l.p], m.reads[l.p] = got.Epoch, map[string]int64{}
+	}
+	var line []string
+	for _, c := range got.Changes {
+		text := fmt.Sprintf("%s/%s:%d", c.Collection, r.recordName(c.Collection, c.ID), c.Seq)
+		if c.Record == nil || string(c.Record) == "null" {
+			text += "-"
+		}
+		line = append(line, text)
+	}
+	r.note("%s pulls: epoch %s reset=%v more=%v rewound=%v seen=%d %s", l.p.name, r.name("epoch", got.Epoch), got.Reset, got.More, got.Rewound,
+		len(got.Seen), strings.Join(line, " "))
+	r.checkBodies(l, &got)
+}
+
+// recordName names a record in the trace: some ids are the server's.
+func (r *run) recordName(collection, id string) string {
+	switch collection {
+	case "users", "conflicts", "quarantine", "invites", "checklists":
+		return r.name(collection, id)
+	}
+	return id
+}
+
+// synced looks at a phone after a sync. clean tells that nothing was in the way.
+func (m *model) synced(p *phone, clean bool) error {
+	r := m.r
+	if p.d == nil || p.disk.isDead() {
+		return nil
+	}
+	entries, err := p.d.Outbox()
+	if err != nil {
+		return err
+	}
+	r.checkHeld(p, entries)
+	m.checkParked(p, entries)
+	if err := m.checkReads(p); err != nil {
+		return err
+	}
+	if !clean || r.server == nil || r.server.disk.full || p.disk.full || p.shut() {
+		return nil
+	}
+	if p.err != nil {
+		r.fail(4, "%s syncs on a good network: %v", p.name, p.err)
+		return nil
+	}
+	for _, e := range entries {
+		if e.Phase == client.Waiting && (e.Verdict == nil || e.Verdict.Verdict != wire.Deferred || e.Code != wire.CodeMissingDependency) {
+			r.fail(4, "%s: number %d waits after a sync on a good network: %s %s", p.name, e.N, e.Code, e.Message)
+		}
+	}
+	return nil
+}
+
+// checkHeld: what was acknowledged as saved is in the outbox, as it was saved (INV-1).
+func (r *run) checkHeld(p *phone, entries []client.Entry) {
+	byStamp := map[string]client.Entry{}
+	for _, e := range entries {
+		byStamp[e.Stamp] = e
+	}
+	for _, s := range r.model.saves[p] {
+		e, ok := byStamp[s.stamp]
+		if !ok {
+			r.fail(1, "%s has lost %s (%s)", p.name, s.stamp, s.what)
+			continue
+		}
+		if e.Raw != nil && !strings.Contains(string(e.Raw), s.mark) && s.what != "claim" && s.what != "open" && s.what != "delsite" &&
+			s.what != "resolve" && s.what != "served" && s.what != "poison" {
+			r.fail(1, "%s holds something else as %s", p.name, s.stamp)
+		}
+	}
+}
+
+// checkParked: what needs attention stays until a person deals with it (INV-5).
+func (m *model) checkParked(p *phone, entries []client.Entry) {
+	now := map[string]bool{}
+	for _, e := range entries {
+		if e.Phase == client.Parked {
+			now[e.Stamp] = true
+		}
+	}
+	for s := range m.parked[p] {
+		if !now[s] {
+			m.r.fail(5, "%s: %s needed attention, and does not any more", p.name, s)
+		}
+	}
+	m.parked[p] = now
+}
+
+// checkReads: a phone's view of a record does not go back in an epoch (INV-14).
+func (m *model) checkReads(p *phone) error {
+	if m.reads[p] == nil {
+		m.reads[p] = map[string]int64{}
+	}
+	for _, c := range collections() {
+		view, err := p.d.Confirmed(c)
+		if err != nil {
+			return err
+		}
+		for id, seq := range view {
+			if was := m.reads[p][c+"/"+id]; seq < was {
+				m.r.fail(14, "%s showed %s %s at %d and shows it at %d", p.name, c, id, was, seq)
+			}
+			m.reads[p][c+"/"+id] = seq
+		}
+	}
+	return nil
+}
+
+// wroteREST: what REST has changed is in the journal (INV-26).
+func (m *model) wroteREST(method, path string, status int, before int64) error {
+	after, err := m.r.server.head()
+	if err != nil {
+		return err
+	}
+	if status < 300 && after == before && method != http.MethodPatch {
+		m.r.fail(26, "%s %s was answered %d and left no entry", method, path, status)
+	}
+	if status >= 300 && after != before {
+		m.r.fail(26, "%s %s was answered %d and left an entry", method, path, status)
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,431 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/records"
+)
+
+// settle enrols everybody and gives each a first view.
+func (r *run) settle() error {
+	for i := range r.script.Phones {
+		p := r.newPhone(i)
+		r.phones = append(r.phones, p)
+		if err := p.on(); err != nil {
+			return err
+		}
+		invite, err := r.server.s.Devices.MakeInvite(r.server.s.Devices.DerivedCode(p.name),
+			records.Invite{Role: p.role, Organization: p.org, Sites: p.sites})
+		if err != nil {
+			return fmt.Errorf("invite %s: %w", p.name, err)
+		}
+		r.drive(&Step{}, act{p, func() error { return p.enrol(context.Background(), invite) }})
+		if p.err != nil {
+			return fmt.Errorf("enrol %s: %w", p.name, p.err)
+		}
+		r.drive(&Step{}, act{p, p.sync})
+		if p.err != nil {
+			return fmt.Errorf("first sync of %s: %w", p.name, p.err)
+		}
+	}
+	return nil
+}
+
+// phone gives a phone that is there, nil if it is not or no more.
+func (r *run) phone(i int) *phone {
+	if i < 0 || i >= len(r.phones) || r.phones[i].lost {
+		return nil
+	}
+	return r.phones[i]
+}
+
+// step runs one step.
+func (r *run) step(s *Step) error {
+	r.pass(7 * time.Second)
+	if err := r.standing(); err != nil {
+		return err
+	}
+	r.haunt()
+	if err := r.standing(); err != nil {
+		return err
+	}
+	for _, p := range r.phones {
+		p.reseed(s.Seed)
+	}
+	p := r.phone(s.Who)
+	var err error
+	switch s.Do {
+	case Save:
+		if p != nil {
+			err = r.save(s, p)
+		}
+	case Sync:
+		err = r.sync(s)
+	case Pass:
+		r.pass(time.Duration(s.N) * time.Second)
+	case Clock:
+		if p != nil {
+			p.skew = time.Duration(s.N) * time.Second
+			r.note("%s clock off by %d s", p.name, s.N)
+		}
+	case Full, Free:
+		r.fill(s.Who, s.Do == Full)
+	case Reboot:
+		if err := r.server.disk.die(); err != nil {
+			return err
+		}
+		err = r.standing()
+	case Restart:
+		if p != nil && p.d != nil {
+			if err := p.disk.die(); err != nil {
+				return err
+			}
+			err = p.fallen()
+		}
+	case Rest:
+		err = r.restWrite(s)
+	case Change:
+		if p != nil {
+			err = r.change(s, p)
+		}
+	case Fork:
+		if p != nil {
+			err = r.fork(p)
+		}
+	case Lose:
+		if p != nil && len(r.living()) > 2 {
+			r.note("%s lost", p.name)
+			err = p.off()
+			p.lost = true
+		}
+	default:
+		return fmt.Errorf("no such step")
+	}
+	if err != nil {
+		return err
+	}
+	return r.fallen()
+}
+
+func (r *run) living() []*phone {
+	var all []*phone
+	for _, p := range r.phones {
+		if !p.lost {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func (r *run) fill(who int, full bool) {
+	r.note("disk of %d full: %v", who, full)
+	if who < 0 {
+		r.server.disk.setFull(full)
+		return
+	}
+	if p := r.phone(who); p != nil {
+		if p.disk == nil {
+			p.disk = &disk{}
+		}
+		p.disk.setFull(full)
+	}
+}
+
+// ready switches phones on; one whose disk is full may stay off.
+func (r *run) ready(p *phone) bool {
+	err := p.on()
+	if err != nil {
+		r.note("%s does not start", p.name)
+		if !p.disk.full && !p.disk.isDead() {
+			r.fail(8, "%s does not start: %v", p.name, err)
+		}
+	}
+	return err == nil
+}
+
+func (r *run) sync(s *Step) error {
+	var acts []act
+	for _, i := range s.With {
+		p := r.phone(i)
+		if p == nil || slices.ContainsFunc(acts, func(a act) bool { return a.p == p }) || !r.ready(p) {
+			continue
+		}
+		for _, f := range s.Faults {
+			if f.At%len(s.With) == len(acts) && (f.Kind == Die || f.Kind == DieLate) {
+				p.disk.arm(f.Arg, f.Kind == DieLate)
+			}
+		}
+		acts = append(acts, act{p, p.sync})
+	}
+	r.drive(s, acts...)
+	for _, a := range acts {
+		a.p.disk.disarm()
+		r.note("%s synced: %s", a.p.name, r.saying(a.p.err))
+		if err := a.p.fallen(); err != nil {
+			return err
+		}
+		if err := r.model.synced(a.p, len(s.Faults) == 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clean syncs a phone with nothing in the way.
+func (r *run) clean(p *phone) error {
+	if err := r.standing(); err != nil {
+		return err
+	}
+	if !r.ready(p) {
+		return nil
+	}
+	r.drive(&Step{}, act{p, p.sync})
+	r.note("%s synced: %s", p.name, r.saying(p.err))
+	return r.model.synced(p, true)
+}
+
+// restWrite writes a record through REST or the dashboard.
+func (r *run) restWrite(s *Step) error {
+	g := rand.New(rand.NewPCG(s.Seed, 3))
+	token, who := "", "dashboard"
+	var err error
+	if s.Who < 0 {
+		token, err = r.server.superuser()
+	} else {
+		p := r.phone(s.Who)
+		if p == nil || !r.ready(p) {
+			return nil
+		}
+		who = p.name
+		token, err = p.token()
+	}
+	if err != nil {
+		return err
+	}
+	method, path, body := r.restRequest(g, s)
+	if path == "" {
+		return nil
+	}
+	for _, f := range s.Faults {
+		r.server.disk.arm(f.Arg, f.Kind == KillLate)
+	}
+	before, err := r.server.head()
+	if err != nil {
+		return err
+	}
+	status := 0
+	go func() { status, err = r.server.rest(method, path, token, body, nil) }()
+	synctest.Wait()
+	if err != nil && !r.server.disk.isDead() {
+		return err
+	}
+	if r.server.disk.isDead() {
+		r.note("%s %s by %s: server dies", method, path, who)
+		return r.standing()
+	}
+	r.server.disk.disarm()
+	r.note("%s %s by %s: %d", method, path, who, status)
+	return r.model.wroteREST(method, path, status, before)
+}
+
+func (r *run) restRequest(g *rand.Rand, s *Step) (method, path string, body map[string]any) {
+	mark := fmt.Sprintf("mkrest-%03d;", r.at)
+	pick := func(collection string) string {
+		ids := r.server.ids(collection)
+		if len(ids) == 0 {
+			return ""
+		}
+		return ids[g.IntN(len(ids))]
+	}
+	at := func(collection, id string) string { return "/api/collections/" + collection + "/records/" + id }
+	switch s.What {
+	case "site":
+		return http.MethodPatch, at("sites", pick("sites")), map[string]any{[]string{"notes", "address", "industry"}[g.IntN(3)]: mark}
+	case "newsite":
+		return http.MethodPost, "/api/collections/sites/records", map[string]any{"id": idFrom(g), "name": mark, "venue": "hotel"}
+	case "delsite":
+		return http.MethodDelete, at("sites", pick("sites")), nil
+	case "organization":
+		return http.MethodPatch, at("organizations", []string{ngo, force, hotel}[g.IntN(3)]), map[string]any{"kind": mark}
+	case "report":
+		return http.MethodPost, "/api/collections/observations/records", map[string]any{"id": idFrom(g), "event_time": "2026-02-07T04:30:00.000Z",
+			"indicators": []any{map[string]any{"indicator": "core.01", "basis": "saw"}}, "note": mark, "site": []string{siteA1, siteB1}[g.IntN(2)]}
+	case "triage":
+		if id := pick("triage"); id != "" {
+			return http.MethodPatch, at("triage", id), map[string]any{"note": mark}
+		}
+	}
+	return "", "", nil
+}
+
+// change is what an administrator does to people, in the dashboard. Those it
+// matters to sync at once, and see what they may see, no more and no less.
+func (r *run) change(s *Step, p *phone) error {
+	token, err := r.server.superuser()
+	if err != nil {
+		return err
+	}
+	if p.person == "" {
+		return nil
+	}
+	patch := map[string]any{}
+	path := "/api/collections/users/records/" + p.person
+	switch s.What {
+	case "role":
+		if p.role != access.Worker && p.role != access.Coordinator {
+			return nil
+		}
+		patch["role"] = []string{"worker", "coordinator"}[s.N%2]
+	case "organization":
+		if p.role == access.Staff || p.role == access.Manager {
+			return nil
+		}
+		patch["organization"] = []string{ngo, force}[s.N%2]
+	case "roster":
+		if p.role != access.Staff && p.role != access.Manager {
+			return nil
+		}
+		patch["sites"] = [][]string{{siteA2}, {siteB1, siteA1}, {siteA1, siteC1}, {siteB2}}[s.N%4]
+	case "served":
+		site := []string{siteA1, siteA2, siteB1, siteB2}[s.N%4]
+		path = "/api/collections/sites/records/" + site
+		patch["served_by"] = []string{ngo, force}[s.N/4%2]
+	}
+	status, err := r.server.rest(http.MethodPatch, path, token, patch, nil)
+	if err != nil {
+		return err
+	}
+	r.note("change %s of %s to %d: %d", s.What, p.name, s.N, status)
+	r.model.changes++
+	if err := r.refresh(); err != nil {
+		return err
+	}
+	if r.server.disk.full || p.disk != nil && p.disk.full {
+		return nil
+	}
+	if err := r.clean(p); err != nil || p.d == nil {
+		return err
+	}
+	if p.err != nil {
+		return nil
+	}
+	return r.checkView(p, 12, 13)
+}
+
+// refresh reads who everybody is now.
+func (r *run) refresh() error {
+	for _, p := range r.phones {
+		if p.person == "" {
+			continue
+		}
+		who, err := r.server.s.Store.Person(r.server.app, p.person)
+		if err != nil {
+			return err
+		}
+		p.role, p.org, p.sites = who.Role, who.Organization, who.Sites
+	}
+	return nil
+}
+
+// fork copies a phone's store to another phone: a backup of the phone, or a
+// twin. Both go on.
+func (r *run) fork(p *phone) error {
+	if len(r.phones) >= len(roster)+3 || p.person == "" {
+		return nil
+	}
+	if p.d != nil {
+		if err := p.off(); err != nil {
+			return err
+		}
+	}
+	q := r.newPhone(len(r.phones))
+	q.role, q.org, q.sites, q.person, q.copied = p.role, p.org, p.sites, p.person, p
+	q.skew = p.skew
+	if err := copyFolder(p.folder, q.folder); err != nil {
+		return err
+	}
+	r.phones = append(r.phones, q)
+	r.model.forked(p, q)
+	r.note("%s is copied to %s", p.name, q.name)
+	return nil
+}
+
+// heal ends all trouble: the network is good, clocks are right, disks have
+// room, what has died runs again. Then everybody syncs until nothing moves.
+func (r *run) heal() error {
+	r.at = len(r.script.Steps)
+	if err := r.standing(); err != nil {
+		return err
+	}
+	r.fill(-1, false)
+	for _, p := range r.living() {
+		p.skew = 0
+		r.fill(p.i, false)
+		if err := p.fallen(); err != nil {
+			return err
+		}
+	}
+	r.pass(time.Hour)
+	r.haunt()
+	for round := range maxRounds {
+		busy, err := r.round()
+		if err != nil {
+			return err
+		}
+		r.note("round %d: %d phones have something to do", round, busy)
+		if busy == 0 {
+			break
+		}
+		if round == 3 {
+			// What waits for something that will never come is refused after
+			// thirty days (PUSH-7).
+			r.pass(31 * 24 * time.Hour)
+		}
+	}
+	return nil
+}
+
+// maxRounds bounds how often everybody has to sync until all is quiet (INV-4).
+const maxRounds = 8
+
+// round lets everybody sync once, and counts who is not done.
+func (r *run) round() (busy int, err error) {
+	before, err := r.server.head()
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range r.living() {
+		if p.person == "" {
+			continue
+		}
+		if err := r.clean(p); err != nil {
+			return 0, err
+		}
+		if p.d == nil || p.err != nil && !p.shut() {
+			busy++
+			continue
+		}
+		st, err := p.d.Status()
+		if err != nil {
+			return 0, err
+		}
+		if st.Waiting > 0 && !p.shut() {
+			busy++
+		}
+	}
+	after, err := r.server.head()
+	if err == nil && after != before {
+		busy++
+	}
+	return busy, err
+}
+
+// shut tells that the server does not let the phone in, which is no fault.
+func (p *phone) shut() bool { return p.revoked }
