@@ -22,7 +22,20 @@ func withApp(open Open, dir string, fn func(core.App, *wiring.Services) error) e
 	if _, err := os.Stat(dir); err != nil {
 		return fail(ExitUsage, "there is no data folder "+dir, "Start the server once: fieldpost serve --dir "+dir)
 	}
-	app, services, err := openApp(open, dir, wiring.Config{})
+	// Where no server runs this command has the folder while it opens it, and so
+	// may notice that it is a copy. It does not keep it: a server may start.
+	lock, err := lockDir(dir)
+	switch {
+	case err == nil:
+	case !locked(err):
+		return err
+	case restoring(dir):
+		return fail(ExitLocked, "the folder "+dir+" is being restored", "Try again when the restore has ended.")
+	}
+	app, services, err := openApp(open, dir, wiring.Config{Owner: lock != nil})
+	if lock != nil {
+		lock.Close()
+	}
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func Run(args []string, open Open) int {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(serveCommand(open), inviteCommand(open), superuserCommand(open), verifyCommand(),
-		mendCommand(), versionCommand(), demoCommand(open), DeviceCommand())
+		mendCommand(), backupCommand(), restoreCommand(), versionCommand(), demoCommand(open), DeviceCommand())
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
@@ -31,6 +32,9 @@ func serveCommand(open Open) *cobra.Command {
 		stop := make(chan os.Signal, 1)
 		signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 		fmt.Printf("Fieldpost is up at %s (dashboard: %s/_/)\n", running.URL, running.URL)
+		if running.Services.NewLine != "" {
+			fmt.Printf("%s\nDevices send again what is missing here. Two servers on copies of one folder must not both go on: stop one of them.\n", running.Services.NewLine)
+		}
 		running.sayFirstSteps(*dir)
 		select {
 		case <-stop:
@@ -40,6 +44,16 @@ func serveCommand(open Open) *cobra.Command {
 		}
 	}
 	return c
+}
+
+// lockPatience is how long a start waits for the folder: a command beside it
+// holds it for the moment in which it opens it.
+const lockPatience = 2 * time.Second
+
+// locked tells that the folder was in use.
+func locked(err error) bool {
+	exit, ok := errors.AsType[*Exit](err)
+	return ok && exit.Code == ExitLocked
 }
 
 // Running is a server that runs in this process.
@@ -56,9 +70,13 @@ type Running struct {
 // if any, runs on the open folder before anybody is answered.
 func StartServer(open Open, dir, addr string, cfg wiring.Config, before ...func(*wiring.Services) error) (*Running, error) {
 	lock, err := lockDir(dir)
+	for until := time.Now().Add(lockPatience); locked(err) && time.Now().Before(until); lock, err = lockDir(dir) {
+		time.Sleep(100 * time.Millisecond)
+	}
 	if err != nil {
 		return nil, err
 	}
+	cfg.Owner = true
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		lock.Close()
@@ -130,12 +148,27 @@ func openApp(open Open, dir string, cfg wiring.Config) (core.App, *wiring.Servic
 }
 
 // lockDir makes the folder and takes its lock, which the system frees when the
-// process dies, however it dies.
+// process dies, however it dies. A restore that broke off is brought to its end
+// first: nobody may open what it left.
 func lockDir(dir string) (*os.File, error) {
+	f, err := flockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := markRestoring(f, false); err != nil { // a restore that was killed left its mark
+		return nil, errors.Join(fail(ExitUnwritable, "the folder "+dir+" can't be written: "+err.Error(), "Free the disk, or give this user the folder."), f.Close())
+	}
+	if err := wiring.FinishRestore(dir); err != nil {
+		return nil, errors.Join(fail(ExitUnwritable, "a restore of "+dir+" broke off and can't be ended: "+err.Error(), "Free the disk, or give this user the folder, and start again."), f.Close())
+	}
+	return f, nil
+}
+
+func flockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fail(ExitUnwritable, "the folder "+dir+" can't be made: "+err.Error(), "Give a folder that this user may write: --dir FOLDER")
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "fieldpost.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, wiring.LockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fail(ExitUnwritable, "the folder "+dir+" can't be written: "+err.Error(), "Give a folder that this user may write: --dir FOLDER")
 	}

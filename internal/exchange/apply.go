@@ -24,6 +24,10 @@ var clientMade = map[string]bool{"observations": true, "submissions": true, "sit
 // op it names wrote nothing; earlier ops may have.
 func (s *Service) apply(tx *records.Tx, c *pushing, m *wire.Received, base records.Writer) (*wire.Verdict, error) {
 	v := &wire.Verdict{Verdict: wire.Applied}
+	epochs, err := s.epochs(&tx.Reader)
+	if err != nil {
+		return nil, err
+	}
 	for i := range m.Ops {
 		op := &m.Ops[i]
 		w := base
@@ -34,7 +38,7 @@ func (s *Service) apply(tx *records.Tx, c *pushing, m *wire.Received, base recor
 		if op.Extra != nil {
 			extra["op"] = op.Extra
 		}
-		o := &opRun{s: s, tx: tx, c: c, op: op, w: &w, extra: extra, verdict: v, index: i}
+		o := &opRun{s: s, tx: tx, c: c, op: op, w: &w, extra: extra, verdict: v, index: i, base: epochs.Base(m.Epoch, op.Base)}
 		if err := o.run(); err != nil {
 			return nil, err
 		}
@@ -52,6 +56,7 @@ type opRun struct {
 	extra   map[string]any
 	verdict *wire.Verdict
 	index   int
+	base    int64 // what op.Base counts as on this line of history (MERGE-1)
 
 	row    access.Collection
 	values map[string]any
@@ -291,7 +296,7 @@ func (o *opRun) update() error {
 	if err != nil {
 		return err
 	}
-	edit := merge.Edit{Record: o.op.ID, Base: o.op.Base, Stored: o.w.Stored, Corrected: o.w.Corrected, Own: o.c.own, Fields: o.values}
+	edit := merge.Edit{Record: o.op.ID, Base: o.base, Stored: o.w.Stored, Corrected: o.w.Corrected, Own: o.c.own, Fields: o.values}
 	outcome := merge.Update(edit, fields)
 	if outcome.Refused != "" {
 		return refuse(outcome.Refused, "%s can't be changed like this.", outcome.Field)
@@ -317,7 +322,7 @@ func (o *opRun) state(row *records.Row, clock *journal.RecordClock) (map[string]
 	for f := range o.values {
 		c := clock.Of(f)
 		fields[f] = merge.Field{Policy: o.row.Fields[f], Value: row.Values[f], Clock: c}
-		needsPast = needsPast || c.Seq > o.op.Base || len(c.Lost) > 0
+		needsPast = needsPast || c.Seq > o.base || len(c.Lost) > 0
 	}
 	if !needsPast {
 		return fields, nil

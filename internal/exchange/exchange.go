@@ -38,6 +38,8 @@ type Service struct {
 	started sync.Once
 	closed  sync.Once
 	running atomic.Bool
+	history history
+	head    headKeeper
 }
 
 // maxGroup is how many mutations one transaction gathers; maxQueue and
@@ -55,6 +57,7 @@ const (
 // New makes an exchange; Start starts its writer.
 func New(store *records.Store, key *seal.Installation, now func() time.Time, log func() *slog.Logger) *Service {
 	return &Service{Store: store, Key: key, Limits: wire.DefaultLimits, Now: now, Log: log, Live: NewHub(now),
+		head: headKeeper{make(chan struct{}, 1), make(chan struct{})},
 		jobs: make(chan *job, maxQueue), stop: make(chan struct{}), done: make(chan struct{})}
 }
 
@@ -64,6 +67,8 @@ func (s *Service) Start() {
 		s.running.Store(true)
 		s.Live.start()
 		go s.write()
+		s.moved()
+		go s.keepHead()
 	})
 }
 
@@ -74,18 +79,25 @@ func (s *Service) Close() {
 		close(s.stop)
 		if s.running.Load() {
 			<-s.done
+			<-s.head.done
 			s.Live.close()
 		}
 	})
 }
 
+// Committed is told, after each commit, the scopes that it mattered to.
+func (s *Service) Committed(scopes map[string]bool) {
+	s.moved()
+	s.Live.Notify(scopes)
+}
+
 // Hello tells a device whom it talks to.
 func (s *Service) Hello() (*wire.Hello, error) {
-	epoch, err := s.Store.Journal().Epoch()
+	epochs, err := s.epochs(s.Store.Journal())
 	if err != nil {
 		return nil, err
 	}
-	return &wire.Hello{Protocol: []int{wire.Protocol}, Schema: wire.Schema, MinSchema: wire.MinSchema, Epoch: epoch,
+	return &wire.Hello{Protocol: []int{wire.Protocol}, Schema: wire.Schema, MinSchema: wire.MinSchema, Epoch: epochs.Present().ID,
 		Now: s.stampNow(), Durability: "fsync", Limits: s.Limits}, nil
 }
 
@@ -127,38 +139,17 @@ func short(hash []byte) string {
 
 // mark names the newest point of history.
 func (s *Service) mark(r *journal.Reader) (epoch, mark string, err error) {
-	if epoch, err = r.Epoch(); err != nil {
+	epochs, err := s.epochs(r)
+	if err != nil {
 		return "", "", err
 	}
+	epoch = epochs.Present().ID
 	seq, hash, err := r.Head()
 	if err != nil {
 		return "", "", err
 	}
 	mark, err = s.sign("mark", place{Epoch: epoch, Seq: seq, Hash: short(hash)})
 	return epoch, mark, err
-}
-
-// known tells whether this database's history has the point (EPOCH-1). The
-// hash decides, not the seq: a restored server may have grown past it.
-func (s *Service) known(r *journal.Reader, purpose, text string) (place, bool, error) {
-	p, ok := s.read(purpose, text)
-	if !ok {
-		return p, false, nil
-	}
-	hash, err := r.HashAt(p.Seq)
-	if err != nil {
-		return p, false, err
-	}
-	return p, hash != nil && short(hash) == p.Hash, nil
-}
-
-// rewound tells whether a mark names a point that this history has not got.
-func (s *Service) rewound(r *journal.Reader, mark string) (bool, error) {
-	if mark == "" {
-		return false, nil
-	}
-	_, ok, err := s.known(r, "mark", mark)
-	return !ok, err
 }
 
 // job is a push that waits for the writer.
@@ -182,6 +173,10 @@ type job struct {
 func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wire.PushAnswer, error) {
 	if push.Device != device {
 		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
+	}
+	rewound, err := s.heed(push.Mark)
+	if err != nil {
+		return nil, err
 	}
 	s.unseal(push)
 	copies, err := ahead(push)
@@ -211,15 +206,15 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 		return nil, fault.New(fault.Busy, "The server is stopping.")
 	}
 	r := s.Store.Journal()
-	rewound, err := s.rewound(r, push.Mark)
-	if err != nil {
-		return nil, err
-	}
 	epoch, mark, err := s.mark(r)
 	if err != nil {
 		return nil, err
 	}
-	return &wire.PushAnswer{Epoch: epoch, Now: s.stampNow(), Mark: mark, Rewound: rewound, Verdicts: j.verdicts}, nil
+	durable, err := s.durableSeq(r, epoch)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.PushAnswer{Epoch: epoch, Now: s.stampNow(), Mark: mark, DurableSeq: durable, Rewound: rewound, Verdicts: j.verdicts}, nil
 }
 
 // admit counts a job in, unless too much waits already. A request that comes

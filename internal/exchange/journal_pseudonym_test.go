@@ -84,6 +84,8 @@ func busy(t *testing.T) (w *town, devices []*rig.Device) {
 		d.Pull()
 		w.rest(d, http.MethodGet, "users/records/"+d.User.ID, nil)
 	}
+	w.Clock.Add(31 * 24 * time.Hour)
+	devices[0].Pull() // notes how much is held elsewhere
 	return w, devices
 }
 

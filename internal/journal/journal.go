@@ -342,36 +342,3 @@ func (r *Reader) FirstDevice() (string, error) {
 	}
 	return device, nil
 }
-
-// Epoch is the id of this database's line of history; an error before
-// BeginEpoch.
-func (r *Reader) Epoch() (string, error) {
-	var id string
-	err := r.query(`SELECT epoch FROM journal_epoch WHERE left_seq IS NULL ORDER BY began_seq DESC LIMIT 1`, nil).Row(&id)
-	if err != nil {
-		return "", fmt.Errorf("journal epoch: %w", err)
-	}
-	return id, nil
-}
-
-// BeginEpoch makes the first epoch of a database; id is random. Where there
-// is an epoch already it changes nothing.
-func (t *Tx) BeginEpoch(id string, at int64) error {
-	var n int
-	if err := t.query(`SELECT count(*) FROM journal_epoch`, nil).Row(&n); err != nil {
-		return fmt.Errorf("journal epoch: %w", err)
-	}
-	if n > 0 {
-		return nil
-	}
-	seq, _, err := t.Head()
-	if err != nil {
-		return err
-	}
-	_, err = t.query(`INSERT INTO journal_epoch (epoch,began_seq,began_at) VALUES ({:id},{:seq},{:at})`,
-		dbx.Params{"id": id, "seq": seq, "at": at}).Execute()
-	if err != nil {
-		return fmt.Errorf("journal epoch: %w", err)
-	}
-	return nil
-}

@@ -73,10 +73,21 @@ func (s *Store) Backup(e *core.BackupEvent) (err error) {
 }
 
 // OutOfBackups are the entries of a data folder that no backup holds and no
-// restore replaces: the installation key and the lock of the running server.
+// restore from the dashboard replaces: the installation key, the lock of the
+// running server, the head that it last had, and what restores keep aside.
 func OutOfBackups(dir string) []string {
-	return []string{filepath.Base(filepath.Dir(seal.KeyPath(dir))), "fieldpost.lock"}
+	return []string{keysName(dir), LockFile, HeadFile, planFile, replacedFolder}
 }
+
+func keysName(dir string) string { return filepath.Base(filepath.Dir(seal.KeyPath(dir))) }
+
+// Files of a data folder beside the databases: whoever serves the folder holds
+// a lock on LockFile; HeadFile names the newest point of history that a server
+// there has seen committed.
+const (
+	LockFile = "fieldpost.lock"
+	HeadFile = "fieldpost.head"
+)
 
 // pack writes a zip of the databases copied to work and of what else is in
 // dir, but for the entries of exclude.
@@ -89,7 +100,7 @@ func pack(to, work, dir string, exclude []string) (err error) {
 	z := zip.NewWriter(f)
 	for _, name := range databases {
 		if err := add(z, filepath.Join(work, name), name); err != nil {
-			return err
+			return errors.Join(err, z.Close())
 		}
 	}
 	out := map[string]bool{}
@@ -110,9 +121,16 @@ func pack(to, work, dir string, exclude []string) (err error) {
 		case out[name] || live(name) || !d.Type().IsRegular():
 			return nil
 		}
-		return add(z, path, filepath.ToSlash(name))
+		err = add(z, path, filepath.ToSlash(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a file that was deleted just now
+		}
+		return err
 	})
-	return errors.Join(err, z.Close())
+	if err = errors.Join(err, z.Close()); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // live tells whether an entry of the data folder is a database in use or a

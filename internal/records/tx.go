@@ -221,6 +221,11 @@ func (t *Tx) SystemSave(at int64, collection string, values map[string]any) (id 
 	return id, seq, err
 }
 
+// NewEpoch makes the id of a line of history.
+func NewEpoch() string {
+	return security.RandomStringWithAlphabet(20, "abcdefghijklmnopqrstuvwxyz0123456789")
+}
+
 // OrganizationFor tells whose a refused report would have been (PUSH-6).
 func (t *Tx) OrganizationFor(p access.Person, site string) (string, error) {
 	w := &Writer{Person: &p, cache: t.cache}

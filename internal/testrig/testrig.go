@@ -133,7 +133,7 @@ func Open(t testing.TB, dir string) *Rig {
 func (r *Rig) Start() {
 	r.T.Helper()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: r.Dir, DBConnect: wiring.DBConnect})
-	s := wiring.New(app, wiring.Config{Now: r.Clock.Now})
+	s := wiring.New(app, wiring.Config{Now: r.Clock.Now, Owner: true}) // a test's folder is its own
 	hooks.Register(app, s)
 	if err := app.Bootstrap(); err != nil {
 		r.T.Fatal(err)

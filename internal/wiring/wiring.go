@@ -9,7 +9,6 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/fieldpost/fieldpost/content"
 	"github.com/fieldpost/fieldpost/internal/access"
@@ -26,6 +25,9 @@ import (
 // the binary.
 type Config struct {
 	Now func() time.Time // nil: the system's clock
+	// Owner: the caller holds the folder's lock, so that nobody else serves it.
+	// Only an owner may begin another line of history.
+	Owner bool
 }
 
 // Services are the parts of an installation, wired.
@@ -36,6 +38,11 @@ type Services struct {
 	Devices  *devices.Service
 	API      *httpapi.API
 	KeyMade  bool // this start made the installation key
+	// NewLine says why this start began another line of history (EPOCH-2), in
+	// words for the person at the server; "" if it did not.
+	NewLine string
+
+	owner bool
 }
 
 // New wires the services. It touches neither files nor the database: they are
@@ -48,10 +55,10 @@ func New(app core.App, cfg Config) *Services {
 	key := &seal.Installation{}
 	store := &records.Store{App: app, Key: key, Now: now}
 	ex := exchange.New(store, key, now, func() *slog.Logger { return app.Logger() })
-	store.Notify = ex.Live.Notify
+	store.Notify = ex.Committed
 	ex.Live.Streams = httpapi.Streams(app)
 	dev := &devices.Service{Store: store, Key: key, Now: now}
-	return &Services{Key: key, Store: store, Exchange: ex, Devices: dev,
+	return &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner,
 		API: &httpapi.API{Exchange: ex, Devices: dev, Store: store}}
 }
 
@@ -94,8 +101,10 @@ func (s *Services) Prepare(app core.App) error {
 		return err
 	}
 	err = s.Store.Transact(func(tx *records.Tx) error {
-		epoch := security.RandomStringWithAlphabet(20, "abcdefghijklmnopqrstuvwxyz0123456789")
-		return tx.BeginEpoch(epoch, s.Store.Now().UnixMilli())
+		if err := tx.BeginEpoch(records.NewEpoch(), s.Store.Now().UnixMilli()); err != nil || !s.owner {
+			return err
+		}
+		return s.settleLine(tx, app.DataDir())
 	})
 	if err != nil {
 		return err
