@@ -69,6 +69,9 @@ func inviteCommand(open Open) *cobra.Command {
 				return fail(ExitRefused, err.Error(), "A site needs an organization that serves it: --served-by NAME")
 			}
 			if err != nil {
+				if exit := explainStorage(*dir, err); exit != nil {
+					return exit
+				}
 				return fail(ExitUnexpected, "make invite: "+err.Error(), "")
 			}
 			if *asJSON {
@@ -88,6 +91,9 @@ func superuserCommand(open Open) *cobra.Command {
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		return withApp(open, *dir, func(app core.App, _ *wiring.Services) error {
 			if err := UpsertSuperuser(app, args[0], args[1]); err != nil {
+				if exit := explainStorage(*dir, err); exit != nil {
+					return exit
+				}
 				return fail(ExitUsage, err.Error(), "Give an e-mail address and a password of 8 characters or more.")
 			}
 			fmt.Println("Saved.")
@@ -124,6 +130,9 @@ func verifyCommand() *cobra.Command {
 	c.RunE = func(*cobra.Command, []string) error {
 		report, err := wiring.Verify(*dir)
 		if err != nil {
+			if exit := explainStorage(*dir, err); exit != nil {
+				return exit
+			}
 			return fail(ExitUnexpected, err.Error(), "")
 		}
 		if *asJSON {
@@ -168,6 +177,9 @@ func mendFolder(dir string) error {
 	}
 	defer lock.Close()
 	if err := wiring.Mend(dir); err != nil {
+		if exit := explainStorage(dir, err); exit != nil {
+			return exit
+		}
 		return fail(ExitUnexpected, err.Error(), "Give the data folder: --dir FOLDER")
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"syscall"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -25,6 +26,9 @@ var Version = "0.1.0-dev"
 func Run(args []string, open Open) int {
 	// What a data folder or a store holds is nobody else's to read.
 	syscall.Umask(0o077)
+	// A file that may not grow is a write that fails, as on a full disk, and no
+	// end of the process.
+	signal.Ignore(syscall.SIGXFSZ)
 	root := &cobra.Command{
 		Use:           "fieldpost",
 		Short:         "An offline-first backend with sync for outreach against human trafficking",

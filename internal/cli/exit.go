@@ -9,8 +9,8 @@ const (
 	ExitRefused    = 4 // the server refused: invite, access
 	ExitLocked     = 5 // folder or store is in use by another process
 	ExitForeign    = 6 // what answered is no Fieldpost server
-	ExitAttention  = 7 // something needs a person: parked items, a broken chain
-	ExitUnwritable = 8 // the disk is full or may not be written
+	ExitAttention  = 7 // something needs a person: parked items, a broken chain, a lost database
+	ExitUnwritable = 8 // the disk is full, may not be written, or a file on it is damaged
 )
 
 // Exit is an error with an exit code and the next step.

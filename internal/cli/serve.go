@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -134,17 +133,21 @@ func (r *Running) Close() error {
 
 // openApp opens the app of a folder, with errors that say what to do.
 func openApp(open Open, dir string, cfg wiring.Config) (core.App, *wiring.Services, error) {
+	if err := lostDatabase(dir); err != nil {
+		return nil, nil, err
+	}
 	app, services := open(dir, cfg)
 	err := app.Bootstrap()
-	switch {
-	case err == nil:
+	if err == nil {
 		return app, services, nil
-	case errors.Is(err, wiring.ErrDirty), errors.Is(err, wiring.ErrNewer):
-		return nil, nil, errors.Join(fail(ExitUnexpected, err.Error(), ""), err)
-	case strings.Contains(err.Error(), "readonly"), strings.Contains(err.Error(), "permission denied"), strings.Contains(err.Error(), "disk is full"), strings.Contains(err.Error(), "no space left"):
-		return nil, nil, fail(ExitUnwritable, "the folder "+dir+" can't be written: "+err.Error(), "Free the disk, or give this user the folder.")
 	}
-	return nil, nil, fail(ExitUnexpected, "open "+dir+": "+err.Error(), "")
+	if errors.Is(err, wiring.ErrDirty) || errors.Is(err, wiring.ErrNewer) {
+		return nil, nil, errors.Join(fail(ExitUnexpected, err.Error(), ""), err)
+	}
+	if exit := explainStorage(dir, err); exit != nil {
+		return nil, nil, exit
+	}
+	return nil, nil, fail(ExitUnexpected, "open "+dir+": "+err.Error(), "If nobody changed the folder, a file in it may be damaged: fieldpost verify --dir "+dir)
 }
 
 // lockDir makes the folder and takes its lock, which the system frees when the

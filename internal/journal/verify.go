@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/pocketbase/dbx"
 )
@@ -15,6 +16,19 @@ type Report struct {
 	Bad     int64  // seq of the first bad entry, 0 when all is well
 	Why     string // what is wrong with it
 	Head    []byte // hash of the last good entry
+}
+
+// Sound fails, with the word malformed, when SQLite finds a page of the
+// database broken: of any table, not of the journal alone. It reads all of it.
+func (r *Reader) Sound() error {
+	var found string
+	if err := r.db.NewQuery("PRAGMA quick_check(1)").Row(&found); err != nil {
+		return fmt.Errorf("check database: %w", err)
+	}
+	if found != "ok" {
+		return fmt.Errorf("check database: malformed: %s", strings.ReplaceAll(found, "\n", "; "))
+	}
+	return nil
 }
 
 // Verify reads the whole chain and names the first entry that is missing,
