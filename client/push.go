@@ -208,7 +208,7 @@ func (p *pusher) post(ctx context.Context, batch []item) error {
 	t, forked, err := d.authorized(ctx, request{path: "/api/sync/push"}, true, &a, func(st *state, now time.Time) ([]byte, error) {
 		return pushBody(st, now, batch)
 	})
-	if forked {
+	if forked && err == nil {
 		p.report.Forked, p.again = true, true
 		if p.forks++; p.forks > maxForks {
 			return &Error{Kind: ErrRefused, Code: string(fault.DeviceForked), Message: "The server keeps taking this device for a copy.",
