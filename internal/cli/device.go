@@ -34,7 +34,8 @@ to standard output. Nothing in the outbox is lost by any of these:
   4  refused by the server: invite, token, access
   5  the store is open in another process
   6  what answered is not a Fieldpost server (a wifi's sign-in page, say)
-  7  something needs attention: parked items are in the outbox
+  7  something needs attention: parked items are in the outbox; or check found
+     that this device does not show what the server does, and could not mend it
   8  the store cannot be used: disk full, not writable, damaged, or no device store
 
   result      members; those in brackets are left out when there is nothing to say
@@ -44,10 +45,11 @@ to standard output. Nothing in the outbox is lost by any of these:
   sync        sent applied merged refused deferred replayed parked forked waiting
               needs_attention, and those of pull
   pull        changes new changed gone seen reset rewound records
+  check       agrees resets records [differed doubtful cleared]
   status      device enrolled saved waiting received seen needs_attention corrected
               pulled records resetting store [name user role organization sites url
               oldest_waiting last_contact last_contact_url clock_offset_ms problem
-              doubtful lineage]
+              checked doubtful lineage]
   mutation    n stamp phase state made records [code message verdict corrected_by
               correction_of mutation device]
   retry       n state
@@ -89,7 +91,7 @@ func DeviceCommand() *cobra.Command {
 	c.PersistentFlags().StringVar(&d.store, "store", defaultStore(), "the device's store file (or FIELDPOST_STORE)")
 	c.PersistentFlags().BoolVar(&d.json, "json", false, "one line of JSON for each result")
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return d.usage(c, err.Error()+".") })
-	c.AddCommand(d.enrollCommand(), d.observeCommand(), d.fillCommand(), d.syncCommand(), d.pullCommand(),
+	c.AddCommand(d.enrollCommand(), d.observeCommand(), d.fillCommand(), d.syncCommand(), d.pullCommand(), d.checkCommand(),
 		d.statusCommand(), d.recordsCommand(), d.outboxCommand(), d.watchCommand())
 	return c
 }

@@ -136,6 +136,9 @@ func (d *device) saySynced(c *cobra.Command, dev *client.Device, r client.SyncRe
 	if err := d.say(c.OutOrStdout(), "sync", line, "%d sent, %d waiting, %d changes pulled.", r.Push.Sent, s.Waiting, len(r.Pull.Changes)); err != nil {
 		return err
 	}
+	if err := d.sayFound(c.OutOrStdout(), r.Pull.Check, s); err != nil {
+		return err
+	}
 	return d.needsAttention(c, s.NeedsAttention)
 }
 
@@ -167,7 +170,10 @@ func (d *device) pullCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return d.say(c.OutOrStdout(), "pull", pulledMembers(r, s), "%d changes pulled; %d records are on this device.", len(r.Changes), s.Records)
+			if err := d.say(c.OutOrStdout(), "pull", pulledMembers(r, s), "%d changes pulled; %d records are on this device.", len(r.Changes), s.Records); err != nil {
+				return err
+			}
+			return d.sayFound(c.OutOrStdout(), r.Check, s)
 		})
 	})
 	c.Flags().IntVar(&wait, "wait", 0, "seconds that the server may wait for something new, at most 25")
@@ -193,7 +199,7 @@ func (d *device) watchCommand() *cobra.Command {
 				return err
 			}
 			w := &watching{d: d, dev: dev, out: c.OutOrStdout(), giveUp: giveUp}
-			err := dev.Watch(ctx, client.Watcher{Change: w.change, Seen: w.seen, State: w.state})
+			err := dev.Watch(ctx, client.Watcher{Change: w.change, Seen: w.seen, Check: w.check, State: w.state})
 			switch {
 			case w.err != nil: // nobody reads any more
 				return w.err
@@ -252,6 +258,14 @@ func (w *watching) state(s client.LiveState, err error) {
 func (w *watching) seen(reports []string) {
 	for _, id := range reports {
 		w.note(w.d.say(w.out, "seen", map[string]any{"id": id}, "%s %s", id, client.Seen))
+	}
+}
+
+func (w *watching) check(r client.CheckReport) {
+	s, err := w.dev.Status()
+	w.note(err)
+	if err == nil {
+		w.note(w.d.sayFound(w.out, &r, s))
 	}
 }
 

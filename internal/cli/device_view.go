@@ -25,7 +25,7 @@ func (d *device) statusCommand() *cobra.Command {
 func (d *device) statusMembers(s client.Status) map[string]any {
 	line := leaveEmptyOut(map[string]any{"device": s.Device, "name": s.Name, "user": s.Person.ID, "role": s.Person.Role,
 		"organization": s.Person.Organization, "url": s.URL, "oldest_waiting": timeOrEmpty(s.OldestWaiting),
-		"last_contact": timeOrEmpty(s.LastContact), "last_contact_url": s.LastContactURL, "store": d.store})
+		"last_contact": timeOrEmpty(s.LastContact), "last_contact_url": s.LastContactURL, "checked": timeOrEmpty(s.Checked), "store": d.store})
 	for k, v := range map[string]any{"enrolled": s.Enrolled, "saved": s.Saved, "waiting": s.Waiting, "received": s.Received, "seen": s.Seen,
 		"needs_attention": s.NeedsAttention, "corrected": s.Corrected, "pulled": s.Pulled, "records": s.Records, "resetting": s.Resetting} {
 		line[k] = v
@@ -72,8 +72,8 @@ func statusText(s client.Status) string {
 	if s.Problem != nil {
 		text += fmt.Sprintf("\nThe last exchange failed at %s: %s %s", s.Problem.At.Local().Format("2006-01-02 15:04"), s.Problem.Message, s.Problem.Hint)
 	}
-	for _, name := range s.Doubtful {
-		text += "\nDoubtful: " + name
+	if len(s.Doubtful) > 0 {
+		text += "\n" + doubt(s.Doubtful)
 	}
 	return text
 }
