@@ -8,6 +8,7 @@ import (
 
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/merge"
 	"github.com/fieldpost/fieldpost/internal/records"
 )
 
@@ -22,7 +23,7 @@ const (
 // costs no query for it. Only a start and part change them, under the folder's
 // lock, so nobody else does meanwhile.
 type history struct {
-	known   atomic.Pointer[journal.Epochs]
+	known   atomic.Pointer[merge.Lines]
 	look    sync.Mutex
 	looked  time.Time // guarded by look
 	primed  atomic.Bool
@@ -30,14 +31,14 @@ type history struct {
 }
 
 // epochs gives the lines of history of this database.
-func (s *Service) epochs(r *journal.Reader) (journal.Epochs, error) {
+func (s *Service) epochs(r *journal.Reader) (merge.Lines, error) {
 	if known := s.history.known.Load(); known != nil {
 		return *known, nil
 	}
 	return s.readEpochs(r)
 }
 
-func (s *Service) readEpochs(r *journal.Reader) (journal.Epochs, error) {
+func (s *Service) readEpochs(r *journal.Reader) (merge.Lines, error) {
 	all, err := r.Epochs()
 	if err == nil {
 		s.history.known.Store(&all)

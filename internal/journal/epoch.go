@@ -6,66 +6,13 @@ import (
 	"fmt"
 
 	"github.com/pocketbase/dbx"
+
+	"github.com/fieldpost/fieldpost/internal/merge"
 )
 
-// Epoch is one unbroken line of history of this database (EPOCH-2).
-type Epoch struct {
-	ID    string
-	Began int64 // newest seq when it began
-	// Left is the last seq that the line of this epoch, wherever it went on,
-	// surely shares with what came after it here. Present: not yet left.
-	Left    int64
-	Present bool
-}
-
-// Epochs are the lines of history of a database, oldest first; the last one is
-// the present one.
-type Epochs []Epoch
-
-// Present gives the present epoch; the zero value before BeginEpoch.
-func (e Epochs) Present() Epoch {
-	if len(e) == 0 || !e[len(e)-1].Present {
-		return Epoch{}
-	}
-	return e[len(e)-1]
-}
-
-// Knows tells whether an id is one of them.
-func (e Epochs) Knows(id string) bool {
-	for _, x := range e {
-		if x.ID == id {
-			return true
-		}
-	}
-	return false
-}
-
-// Base is what a base of an epoch counts as on the present line (MERGE-1): of
-// the present epoch it stands; of a former one it counts up to the last seq that
-// both lines share, over all that was left since; of an unknown epoch it
-// counts nothing. A mutation that names no epoch ("") may come from any line:
-// its base stands while this database has had only one.
-func (e Epochs) Base(id string, base int64) int64 {
-	if id == "" && len(e) == 1 {
-		return base
-	}
-	for i, x := range e {
-		if x.ID != id {
-			continue
-		}
-		for _, since := range e[i:] {
-			if !since.Present {
-				base = min(base, since.Left)
-			}
-		}
-		return base
-	}
-	return 0
-}
-
-// Epochs reads all epochs. Of several that began at one seq, those that were
+// Epochs gives the lines of history of this database. Of several that began at one seq, those that were
 // left there come first: nothing was written in them.
-func (r *Reader) Epochs() (Epochs, error) {
+func (r *Reader) Epochs() (merge.Lines, error) {
 	var rows []struct {
 		Epoch string        `db:"epoch"`
 		Began int64         `db:"began_seq"`
@@ -76,9 +23,9 @@ func (r *Reader) Epochs() (Epochs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal epochs: %w", err)
 	}
-	all := make(Epochs, len(rows))
+	all := make(merge.Lines, len(rows))
 	for i, row := range rows {
-		all[i] = Epoch{ID: row.Epoch, Began: row.Began, Left: row.Left.Int64, Present: !row.Left.Valid}
+		all[i] = merge.Line{ID: row.Epoch, Began: row.Began, Left: row.Left.Int64, Present: !row.Left.Valid}
 	}
 	return all, nil
 }
