@@ -34,6 +34,24 @@ func TestSight(t *testing.T) {
 				t.Errorf("pulled from collections that are not there: %v", view)
 			}
 		})
+		t.Run("[PULL-8] [INV-10] the digests of "+p.name+" are those of what the list API shows", func(t *testing.T) {
+			want := map[string]wire.Digest{}
+			for _, c := range w.collections() {
+				var sum wire.Summer
+				_, listed := w.list(p.Token, c.Name)
+				for id := range listed {
+					clock, err := w.S.Store.Journal().Clock(c.Name, id)
+					if err != nil || clock == nil {
+						t.Fatal(c.Name, id, err)
+					}
+					sum.Add(id, clock.Version)
+				}
+				if len(listed) > 0 {
+					want[c.Name] = sum.Digest()
+				}
+			}
+			rig.Want(t, p.Page(map[string]any{"digests": true}).Digests, want)
+		})
 		t.Run("[ACCESS] list and view show "+p.name+" what the table says", func(t *testing.T) {
 			who := w.now(p)
 			for name, row := range access.Table {
@@ -81,18 +99,21 @@ func TestSight(t *testing.T) {
 type walker struct {
 	*person
 	view rig.View
-	sent rig.View // during a reset: what came since it began
+	sent rig.View         // during a reset: what came since it began
+	seqs map[string]int64 // by "collection/id" the version that came last
 }
 
-// sync pulls to the end and applies the pages as PULL-4 says.
+// sync pulls to the end and applies the pages as PULL-4 says. What it holds
+// then has the server's digests.
 func (k *walker) sync(t *testing.T, limit int) {
 	t.Helper()
 	for range 1000 {
-		page := k.Page(map[string]any{"limit": limit})
+		page := k.Page(map[string]any{"limit": limit, "digests": true})
 		if page.Reset {
 			k.sent = rig.View{}
 		}
 		for _, c := range page.Changes {
+			k.seqs[c.Collection+"/"+c.ID] = c.Seq
 			for _, v := range []rig.View{k.view, k.sent} {
 				if v == nil {
 					continue
@@ -113,9 +134,24 @@ func (k *walker) sync(t *testing.T, limit int) {
 		if k.sent != nil {
 			k.view, k.sent = k.sent, nil
 		}
+		rig.Want(t, page.Digests, k.digests())
 		return
 	}
 	t.Fatal("the pull does not end")
+}
+
+func (k *walker) digests() map[string]wire.Digest {
+	out := map[string]wire.Digest{}
+	for name, records := range k.view {
+		var sum wire.Summer
+		for id := range records {
+			sum.Add(id, k.seqs[name+"/"+id])
+		}
+		if len(records) > 0 {
+			out[name] = sum.Digest()
+		}
+	}
+	return out
 }
 
 // TestWalk changes people, places and reports at random, as the dashboard
@@ -124,12 +160,12 @@ func (k *walker) sync(t *testing.T, limit int) {
 func TestWalk(t *testing.T) {
 	const steps = 20
 	for seed := range uint64(2) {
-		t.Run(fmt.Sprintf("[PULL-1] [PULL-3] after any change of people and places a device has what the list shows, seed %d", seed), func(t *testing.T) {
+		t.Run(fmt.Sprintf("[PULL-1] [PULL-3] [INV-10] after any change of people and places a device has what the list shows, and the digests of it, seed %d", seed), func(t *testing.T) {
 			w := newWorld(t)
 			random := rand.New(rand.NewPCG(seed, 11))
 			var walkers []*walker
 			for _, p := range w.people {
-				k := &walker{person: p, view: rig.View{}}
+				k := &walker{person: p, view: rig.View{}, seqs: map[string]int64{}}
 				k.sync(t, 1000)
 				walkers = append(walkers, k)
 			}
