@@ -30,6 +30,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.POST("/challenge", httpapi.Handle(s.API.Challenge))
 	sync.POST("/renew", httpapi.Handle(s.API.Renew))
 	sync.POST("/push", httpapi.Handle(s.API.Push))
+	sync.POST("/recovery", httpapi.Handle(s.API.Recover))
 	sync.POST("/pull", httpapi.Handle(s.API.Pull))
 	sync.Any("/{path...}", s.API.NotFound)
 }

@@ -4,14 +4,9 @@
 package devices
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"math/big"
 	"strings"
 	"time"
 
@@ -106,7 +101,7 @@ func (s *Service) Enroll(req wire.EnrollRequest, person string) (*wire.EnrollAns
 	if err != nil {
 		return nil, fault.New(fault.BadRequest, "The device's key is not a public P-256 JWK.").Because(err)
 	}
-	if _, err := publicKey(d.Key); err != nil {
+	if _, err := d.Key.Public(); err != nil {
 		return nil, fault.New(fault.BadRequest, "The device's key is not a point of P-256.").Because(err)
 	}
 	answer := &wire.EnrollAnswer{SealKey: s.Key.SealKey()}
@@ -232,7 +227,7 @@ func (s *Service) Renew(req wire.RenewRequest) (string, error) {
 		if thumbprint, err = req.NewDevice.Key.Thumbprint(); err != nil || !hlc.ValidID(newID) {
 			return "", fault.New(fault.BadRequest, "The new device's id or key is not of its form.")
 		}
-		if _, err := publicKey(req.NewDevice.Key); err != nil {
+		if _, err := req.NewDevice.Key.Public(); err != nil {
 			return "", fault.New(fault.BadRequest, "The new device's key is not a point of P-256.")
 		}
 	}
@@ -243,7 +238,7 @@ func (s *Service) Renew(req wire.RenewRequest) (string, error) {
 		if err != nil {
 			return err
 		}
-		if d == nil || !verify(d.Key, text, req.Signature) {
+		if d == nil || !d.Key.Verify([]byte(text), req.Signature) {
 			return fault.New(fault.BadSignature, "The signature does not fit the device's key.")
 		}
 		if d.Revoked {
@@ -276,30 +271,4 @@ func (s *Service) succeed(tx *records.People, parent *records.Device, n *wire.Ne
 		return fault.New(fault.DeviceExists, "The new device id is in use.")
 	}
 	return nil
-}
-
-func publicKey(k wire.Key) (*ecdsa.PublicKey, error) {
-	x, err := base64.RawURLEncoding.DecodeString(k.X)
-	if err != nil {
-		return nil, err
-	}
-	y, err := base64.RawURLEncoding.DecodeString(k.Y)
-	if err != nil {
-		return nil, err
-	}
-	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...))
-}
-
-// verify checks 64 bytes r and s over SHA-256 of the text.
-func verify(k wire.Key, text, signature string) bool {
-	key, err := publicKey(k)
-	if err != nil {
-		return false
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil || len(raw) != 64 {
-		return false
-	}
-	sum := sha256.Sum256([]byte(text))
-	return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:]))
 }

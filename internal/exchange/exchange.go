@@ -161,6 +161,8 @@ type job struct {
 	answer chan error
 	left   <-chan struct{} // closed when nobody waits for the answer
 
+	recovered bool // it came in a recovery file, by whomever
+
 	answered bool // or nobody waits: the writer is done with it
 	ctx      *pushing
 	next     int
@@ -178,12 +180,31 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 	if err != nil {
 		return nil, err
 	}
+	verdicts, err := s.submit(ctx, push, false)
+	if err != nil {
+		return nil, err
+	}
+	r := s.Store.Journal()
+	epoch, mark, err := s.mark(r)
+	if err != nil {
+		return nil, err
+	}
+	durable, err := s.durableSeq(r, epoch)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.PushAnswer{Epoch: epoch, Now: s.stampNow(), Mark: mark, DurableSeq: durable, Rewound: rewound, Verdicts: verdicts}, nil
+}
+
+// submit opens what is sealed, queues a push for the writer and gives its
+// verdicts. recovered tells that somebody else than the device hands it in.
+func (s *Service) submit(ctx context.Context, push *wire.Push, recovered bool) ([]wire.Verdict, error) {
 	s.unseal(push)
 	copies, err := ahead(push)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{push: push, kept: copies, at: s.Now(), answer: make(chan error, 1), left: ctx.Done(), verdicts: []wire.Verdict{}}
+	j := &job{push: push, kept: copies, at: s.Now(), answer: make(chan error, 1), left: ctx.Done(), recovered: recovered, verdicts: []wire.Verdict{}}
 	if !s.admit(j) {
 		return nil, fault.New(fault.Busy, "The server is busy.")
 	}
@@ -205,16 +226,7 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 	case <-s.done:
 		return nil, fault.New(fault.Busy, "The server is stopping.")
 	}
-	r := s.Store.Journal()
-	epoch, mark, err := s.mark(r)
-	if err != nil {
-		return nil, err
-	}
-	durable, err := s.durableSeq(r, epoch)
-	if err != nil {
-		return nil, err
-	}
-	return &wire.PushAnswer{Epoch: epoch, Now: s.stampNow(), Mark: mark, DurableSeq: durable, Rewound: rewound, Verdicts: j.verdicts}, nil
+	return j.verdicts, nil
 }
 
 // admit counts a job in, unless too much waits already. A request that comes
@@ -239,27 +251,6 @@ func (s *Service) admit(j *job) bool {
 func (s *Service) release(j *job) {
 	s.waiting.Add(-int64(len(j.push.Mutations)))
 	s.holding.Add(-j.weight)
-}
-
-// unseal opens the sealed mutations of a push, outside the writer: it costs a
-// key agreement each. What does not open is refused and kept as it came.
-func (s *Service) unseal(push *wire.Push) {
-	for i := range push.Mutations {
-		m := &push.Mutations[i]
-		if m.Sealed == "" || m.Problem != nil {
-			continue
-		}
-		stamp, _ := m.Whole["stamp"].(string)
-		text, err := s.Key.OpenSealed(m.Sealed, fmt.Sprintf("%s:%d:%s", push.Device, m.N, stamp))
-		var inner struct {
-			Ops []any `json:"ops"`
-		}
-		if err != nil || json.Unmarshal(text, &inner) != nil {
-			m.Problem = &wire.Problem{Code: wire.CodeInvalid, Message: "The sealed part does not open here."}
-			continue
-		}
-		m.Problem = m.ReadOps(inner.Ops)
-	}
 }
 
 // write runs the jobs in the order in which they came, many at a time. Two of

@@ -123,11 +123,24 @@ func (a *API) Push(e *core.RequestEvent) (*wire.PushAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	push, err := a.push(e)
+	push, err := large(a, e, wire.DecodePush)
 	if err != nil {
 		return nil, err
 	}
 	return a.Exchange.Push(e.Request.Context(), device, push)
+}
+
+// Recover is POST /api/sync/recovery. Anybody who is signed in may hand in the
+// file of any device: the signature in it is that device's word.
+func (a *API) Recover(e *core.RequestEvent) (*wire.RecoveryAnswer, error) {
+	if e.Auth == nil {
+		return nil, a.notSignedIn(e)
+	}
+	file, err := large(a, e, wire.DecodeRecovery)
+	if err != nil {
+		return nil, err
+	}
+	return a.Exchange.Recover(e.Request.Context(), file)
 }
 
 // Pull is POST /api/sync/pull.
@@ -202,9 +215,9 @@ var (
 	decodeWait = 10 * time.Second
 )
 
-// push reads a push. Only when all of it has come does it take one of the
-// places: a phone on a slow link holds up nobody.
-func (a *API) push(e *core.RequestEvent) (*wire.Push, error) {
+// large reads a push or a recovery file. Only when all of it has come does it
+// take one of the places: a phone on a slow link holds up nobody.
+func large[T any](a *API, e *core.RequestEvent, decode func([]byte, wire.Limits) (*T, error)) (*T, error) {
 	limits := a.Exchange.Limits
 	raw, err := received(e, limits)
 	if err != nil {
@@ -224,7 +237,7 @@ func (a *API) push(e *core.RequestEvent) (*wire.Push, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.DecodePush(body, limits)
+	return decode(body, limits)
 }
 
 // body reads a request, inflated, never beyond the limits (PUSH-13).
