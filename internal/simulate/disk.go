@@ -86,7 +86,7 @@ func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{inner: inner.(sqliteConn), d: c.d, pool: c.pool}, nil
+	return &conn{inner: inner.(sqliteConn), d: c.d, pool: c.pool, compiled: map[string][]sqliteStmt{}}, nil
 }
 
 func (d *disk) isDead() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.dead }
@@ -144,6 +144,8 @@ type conn struct {
 	d     *disk
 	pool  int
 	full  bool
+
+	compiled map[string][]sqliteStmt // those that are not in use
 }
 
 // before is asked ahead of each statement.
@@ -192,7 +194,15 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if skip {
 		return driver.RowsAffected(1), nil
 	}
-	return c.inner.ExecContext(ctx, query, args)
+	if !kept(query) {
+		return c.inner.ExecContext(ctx, query, args)
+	}
+	s, free, err := c.take(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	return s.ExecContext(ctx, args)
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -200,7 +210,54 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, err
 	}
-	return c.inner.QueryContext(ctx, query, args)
+	if !kept(query) {
+		return c.inner.QueryContext(ctx, query, args)
+	}
+	s, free, err := c.take(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(ctx, args)
+	if err != nil {
+		free()
+		return nil, err
+	}
+	return &results{rows, free}, nil
+}
+
+// results give their statement back when they are closed.
+type results struct {
+	driver.Rows
+	free func()
+}
+
+func (r *results) Close() error { defer r.free(); return r.Rows.Close() }
+
+// kept tells which statements stay compiled. Compiling them anew, as
+// PocketBase's query builder does, would be a third of a run.
+func kept(query string) bool {
+	q := strings.TrimSpace(query)
+	for _, verb := range []string{"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"} {
+		if len(q) > len(verb) && strings.EqualFold(q[:len(verb)], verb) {
+			return !strings.Contains(strings.TrimRight(q, "; \n"), ";")
+		}
+	}
+	return false
+}
+
+// take gives a compiled statement, and what gives it back.
+func (c *conn) take(ctx context.Context, query string) (sqliteStmt, func(), error) {
+	if list := c.compiled[query]; len(list) > 0 {
+		s := list[len(list)-1]
+		c.compiled[query] = list[:len(list)-1]
+		return s, func() { c.compiled[query] = append(c.compiled[query], s) }, nil
+	}
+	inner, err := c.inner.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := inner.(sqliteStmt)
+	return s, func() { c.compiled[query] = append(c.compiled[query], s) }, nil
 }
 
 func (c *conn) Prepare(query string) (driver.Stmt, error) {
@@ -211,11 +268,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if c.d.isDead() {
 		return nil, errDead
 	}
-	inner, err := c.inner.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return &stmt{inner: inner.(sqliteStmt), c: c, query: query}, nil
+	return &stmt{c: c, query: query}, nil
 }
 
 func (c *conn) Begin() (driver.Tx, error) {
@@ -241,7 +294,17 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 
 func (c *conn) ResetSession(ctx context.Context) error { return c.inner.ResetSession(ctx) }
 func (c *conn) IsValid() bool                          { return c.inner.IsValid() }
-func (c *conn) Close() error                           { return c.inner.Close() }
+
+// Close lets go of the statements first.
+func (c *conn) Close() error {
+	var errs []error
+	for _, list := range c.compiled {
+		for _, s := range list {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(append(errs, c.inner.Close())...)
+}
 
 type sqliteStmt interface {
 	driver.Stmt
@@ -249,41 +312,24 @@ type sqliteStmt interface {
 	driver.StmtQueryContext
 }
 
+// stmt is a prepared statement; the connection keeps what is compiled.
 type stmt struct {
-	inner sqliteStmt
 	c     *conn
 	query string
 }
 
-func (s *stmt) Close() error  { return s.inner.Close() }
-func (s *stmt) NumInput() int { return s.inner.NumInput() }
+func (s *stmt) Close() error  { return nil }
+func (s *stmt) NumInput() int { return -1 }
 
 func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, errors.ErrUnsupported }
 func (s *stmt) Query([]driver.Value) (driver.Rows, error)  { return nil, errors.ErrUnsupported }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	instead, skip, err := s.c.before(s.query, args)
-	if err != nil {
-		return nil, err
-	}
-	if skip {
-		return driver.RowsAffected(1), nil
-	}
-	if instead != s.query {
-		return s.c.inner.ExecContext(ctx, instead, args)
-	}
-	return s.inner.ExecContext(ctx, args)
+	return s.c.ExecContext(ctx, s.query, args)
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	instead, _, err := s.c.before(s.query, args)
-	if err != nil {
-		return nil, err
-	}
-	if instead != s.query {
-		return s.c.inner.QueryContext(ctx, instead, args)
-	}
-	return s.inner.QueryContext(ctx, args)
+	return s.c.QueryContext(ctx, s.query, args)
 }
 
 type transaction struct {

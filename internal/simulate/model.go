@@ -53,6 +53,7 @@ func newModel(r *run) *model {
 func (m *model) saved(p *phone, what, mark string, ops []client.Op, s client.Saved) {
 	one := &saveOf{what: what, mark: mark, stamp: s.Stamp, ops: ops, at: m.r.now(), skewed: p.skew != 0, owner: p, place: len(m.saves[p])}
 	m.saves[p] = append(m.saves[p], one)
+	p.moved = true
 	m.all = append(m.all, one)
 }
 
@@ -91,6 +92,7 @@ func (m *model) answered(l *letter, a *answer) {
 	body := a.plain()
 	switch {
 	case l.path == "/api/sync/push" && a.status == http.StatusOK:
+		l.p.moved = true
 		m.pushAnswered(l, body)
 	case l.path == "/api/sync/push":
 		m.pushRefused(l, a, body)
@@ -192,6 +194,7 @@ func (m *model) pullAnswered(l *letter, body []byte) {
 	if m.epochs[l.p] != got.Epoch {
 		m.epochs[l.p], m.reads[l.p] = got.Epoch, map[string]int64{}
 	}
+	l.p.moved = l.p.moved || got.Reset || len(got.Changes) > 0
 	var line []string
 	for _, c := range got.Changes {
 		text := fmt.Sprintf("%s/%s:%d", c.Collection, r.recordName(c.Collection, c.ID), c.Seq)
@@ -220,6 +223,10 @@ func (m *model) synced(p *phone, clean bool) error {
 	if p.d == nil || p.disk.isDead() {
 		return nil
 	}
+	if !p.moved && p.err == nil {
+		return nil // it has sent nothing and got nothing new
+	}
+	p.moved = false
 	entries, err := p.d.Outbox()
 	if err != nil {
 		return err

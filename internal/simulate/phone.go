@@ -32,6 +32,8 @@ type phone struct {
 	revoked bool           // signed out by a coordinator
 	copied  *phone         // the phone that this one is a copy of
 	err     error          // of the last act
+	moved   bool           // something has changed here since it was looked at
+	head    int64          // the server's when this phone last synced without fault, while healing
 	random  *rand.ChaCha8
 	count   int // acts, for marks
 }

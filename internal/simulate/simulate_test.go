@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// PocketBase tells the standard log what a dead disk did not take.
 	log.SetOutput(io.Discard)
+	debug.SetGCPercent(400) // runs are short, and there is memory
 	os.Exit(m.Run())
 }
 

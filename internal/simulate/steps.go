@@ -402,8 +402,8 @@ func (r *run) round() (busy int, err error) {
 		return 0, err
 	}
 	for _, p := range r.living() {
-		if p.person == "" {
-			continue
+		if p.person == "" || p.head != 0 && p.head == r.headNow() {
+			continue // nothing of its own and nothing new
 		}
 		if err := r.clean(p); err != nil {
 			return 0, err
@@ -418,13 +418,24 @@ func (r *run) round() (busy int, err error) {
 		}
 		if st.Waiting > 0 && !p.shut() {
 			busy++
+			continue
 		}
+		p.head = r.headNow()
 	}
 	after, err := r.server.head()
 	if err == nil && after != before {
 		busy++
 	}
 	return busy, err
+}
+
+// headNow is the newest seq, 0 when there is no telling.
+func (r *run) headNow() int64 {
+	head, err := r.server.head()
+	if err != nil {
+		return 0
+	}
+	return head
 }
 
 // shut tells that the server does not let the phone in, which is no fault.
