@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -147,7 +148,11 @@ func openApp(open Open, dir string, cfg wiring.Config) (core.App, *wiring.Servic
 	if exit := explainStorage(dir, err); exit != nil {
 		return nil, nil, exit
 	}
-	return nil, nil, fail(ExitUnexpected, "open "+dir+": "+err.Error(), "If nobody changed the folder, a file in it may be damaged: fieldpost verify --dir "+dir)
+	hint := "If nobody changed the folder, a file in it may be damaged: fieldpost verify --dir " + dir
+	if strings.Contains(err.Error(), seal.KeyPath(dir)) {
+		hint = "Without the right key nobody's reports can be told apart. Nothing was changed."
+	}
+	return nil, nil, fail(ExitUnexpected, "open "+dir+": "+err.Error(), hint)
 }
 
 // lockDir makes the folder and takes its lock, which the system frees when the
