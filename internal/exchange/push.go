@@ -88,6 +88,9 @@ func (s *Service) shared(group []*job) {
 					continue
 				}
 			}
+			if err := s.expect(tx, j); err != nil {
+				return err
+			}
 			for j.next < len(j.push.Mutations) && len(j.push.Mutations[j.next].Ops) <= 1 {
 				v, err := s.mutate(tx, j.ctx, &j.push.Mutations[j.next])
 				if err != nil {
@@ -197,7 +200,8 @@ func (s *Service) transact(fn func(tx *records.Tx) error) error {
 func isStorage(err error) bool {
 	text := err.Error()
 	for _, sign := range []string{"disk is full", "disk I/O", "readonly", "read-only", "database is locked", "SQLITE_BUSY",
-		"unable to open", "no space left", "deadline exceeded", "interrupted", "out of memory", "too many open files"} {
+		"unable to open", "no space left", "deadline exceeded", "interrupted", "out of memory", "too many open files",
+		"file too large", "malformed", "not a database"} { // a broken page must not become a refusal that stands
 		if strings.Contains(text, sign) {
 			return true
 		}

@@ -1,77 +1,155 @@
 package records
 
 import (
+	"errors"
 	"fmt"
-	"strings"
+	"maps"
 
-	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
-// insert creates a record within a push: the same completion, checks and
-// journal as PocketBase's save runs through our hooks, and one statement that
-// is prepared once for the transaction. PocketBase's save builds the SQL anew
-// and walks its hooks for every record, which costs several times the row
-// (decision 0009). A *Refusal means that nothing was written.
-func (t *Tx) insert(w *Writer, record *core.Record) error {
-	if err := t.store.PrepareCreate(t.app, record); err != nil {
+// The compiled write path (decision 0009): completion and checks as through
+// our hooks, one prepared statement for the row, the journal. PocketBase's save
+// builds its SQL anew and walks its hooks for every record, which costs several
+// times the row.
+
+// table gives the compiled table of a collection, nil where there is none.
+func (t *Tx) table(name string) (*table, error) {
+	if kept, ok := t.tables[name]; ok {
+		return kept, nil
+	}
+	c, err := t.app.FindCachedCollectionByNameOrId(name)
+	if err != nil {
+		return nil, fmt.Errorf("find collection %s: %w", name, err)
+	}
+	tb, err := t.store.tables.of(t.app, c)
+	if err == nil {
+		t.tables[name] = tb
+	}
+	return tb, err
+}
+
+// insert makes a new record whose values are complete and checked.
+func (t *Tx) insert(w *Writer, it thing, values access.Values) error {
+	tb, err := t.table(it.collection)
+	if err != nil {
 		return err
 	}
-	c := record.Collection()
-	st := t.inserts[c.Name]
-	if st == nil {
-		st = newInsert(t.app.NonconcurrentDB(), c)
-		t.inserts[c.Name] = st
+	if tb == nil {
+		c, err := t.app.FindCachedCollectionByNameOrId(it.collection)
+		if err != nil {
+			return fmt.Errorf("find collection %s: %w", it.collection, err)
+		}
+		record := recordOf(c, it.id, values)
+		return t.slow(w, record)
 	}
-	params := make(dbx.Params, len(st.fields))
-	for i, f := range st.fields {
-		if d, ok := f.(core.DriverValuer); ok {
-			v, err := d.DriverValue(record)
-			if err != nil {
-				return fmt.Errorf("insert %s %s: %s: %w", c.Name, record.Id, f.GetName(), err)
+	if cap(t.row) < len(tb.columns) {
+		t.row = make([]any, len(tb.columns)+32)
+	}
+	row := t.row[:len(tb.columns)]
+	written, err := tb.row(it.id, values, row)
+	if err != nil {
+		return fmt.Errorf("insert %s %s: %w", it.collection, it.id, err)
+	}
+	if _, err := t.session.Exec(tb.insert, row...); err != nil {
+		return fmt.Errorf("insert %s %s: %w", it.collection, it.id, err)
+	}
+	values["id"] = it.id
+	return t.store.journalWith(t.app, w, wire.OpCreate, it, nil, values, written)
+}
+
+// slow saves a record through PocketBase and all its hooks, but for its
+// validation.
+func (t *Tx) slow(w *Writer, record *core.Record) error {
+	Attach(record, w)
+	if err := t.app.SaveNoValidate(record); err != nil {
+		return fmt.Errorf("save %s %s: %w", record.Collection().Name, record.Id, err)
+	}
+	return nil
+}
+
+// read finds a record by the compiled table, nil when there is none.
+func (t *Tx) read(tb *table, id string) (*Row, error) {
+	r := &Row{table: tb, stored: make([]any, len(tb.columns)), Values: make(access.Values, len(tb.columns))}
+	into := make([]any, len(r.stored))
+	for i := range into {
+		into[i] = &r.stored[i]
+	}
+	err := t.session.Row(tb.read, []any{id}, into...)
+	if absent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find %s %s: %w", tb.collection.Name, id, err)
+	}
+	for i := range tb.columns {
+		r.Values[tb.columns[i].name] = tb.columns[i].plain(r.stored[i])
+	}
+	return r, nil
+}
+
+// change writes new values of some fields of a record, after the checks that a
+// change through our hooks meets.
+func (t *Tx) change(w *Writer, row *Row, fields map[string]any) error {
+	w.Journal, w.cache, w.standing = t.Tx, t.cache, row.Values
+	if row.table == nil {
+		for f, v := range fields {
+			setPlain(row.record, f, v)
+		}
+		return t.slow(w, row.record)
+	}
+	name, id := row.table.collection.Name, textOf(row.Values["id"])
+	now := maps.Clone(row.Values)
+	maps.Copy(now, fields)
+	if err := t.store.check(t.app, &draft{collection: name, values: now, before: row.Values}); err != nil {
+		return err
+	}
+	if err := t.rewrite(row, id, fields); err != nil {
+		return fmt.Errorf("update %s %s: %w", name, id, err)
+	}
+	return t.store.journalWith(t.app, w, wire.OpUpdate, thing{name, id}, row.Values, now, nil)
+}
+
+// rewrite writes the row: one column alone, or all of them, so that the texts
+// of statements stay few.
+func (t *Tx) rewrite(row *Row, id string, fields map[string]any) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	tb := row.table
+	stored := append([]any{}, row.stored...)
+	one := -1
+	for f, v := range fields {
+		i, ok := tb.at[f]
+		if !ok || f == "id" {
+			return fmt.Errorf("%s is not a field", f)
+		}
+		var err error
+		if stored[i], err = tb.columns[i].stored(v, true); err != nil {
+			return err
+		}
+		one = i
+	}
+	text, args := tb.update, make([]any, 0, len(stored))
+	if len(fields) == 1 {
+		text, args = tb.columns[one].update, append(args, stored[one])
+	} else {
+		for i := range tb.columns {
+			if tb.columns[i].name != "id" {
+				args = append(args, stored[i])
 			}
-			params[st.params[i]] = v
-		} else {
-			params[st.params[i]] = record.GetRaw(f.GetName())
 		}
 	}
-	if _, err := st.query.Bind(params).Execute(); err != nil {
-		return fmt.Errorf("insert %s %s: %w", c.Name, record.Id, err)
+	res, err := t.session.Exec(text, append(args, id)...)
+	if err != nil {
+		return err
 	}
-	record.MarkAsNotNew()
-	return t.store.journalWith(t.app, w, wire.OpCreate, record, nil)
-}
-
-// insertion is the prepared statement of one collection.
-type insertion struct {
-	fields []core.Field
-	params []string
-	query  *dbx.Query
-}
-
-func newInsert(db dbx.Builder, c *core.Collection) *insertion {
-	st := &insertion{}
-	var columns, places []string
-	for i, f := range c.Fields {
-		st.fields = append(st.fields, f)
-		p := fmt.Sprintf("p%d", i)
-		st.params = append(st.params, p)
-		columns = append(columns, "[["+f.GetName()+"]]")
-		places = append(places, "{:"+p+"}")
+	n, err := res.RowsAffected()
+	if err == nil && n != 1 {
+		err = errors.New("the row is not there")
 	}
-	st.query = db.NewQuery("INSERT INTO {{" + c.Name + "}} (" + strings.Join(columns, ",") + ") VALUES (" + strings.Join(places, ",") + ")").Prepare()
-	return st
-}
-
-// Close frees the statements; before the transaction ends.
-func (t *Tx) Close() error {
-	for _, st := range t.inserts {
-		if err := st.query.Close(); err != nil {
-			return fmt.Errorf("close statement: %w", err)
-		}
-	}
-	t.inserts = map[string]*insertion{}
-	return t.Tx.Close()
+	return err
 }

@@ -13,30 +13,40 @@ import (
 )
 
 // PrepareCreate completes and checks a record before it is validated and
-// saved: what the server sets, and what no field type can check. It is the one
-// place for push, REST, batch and dashboard.
+// saved: what the server sets, and what no field type can check. Push does the
+// same without a record (complete): it is the one place for push, REST, batch
+// and dashboard.
 func (s *Store) PrepareCreate(app core.App, record *core.Record) error {
 	w := s.writerOf(record)
-	switch record.Collection().Name {
+	if record.Collection().Name == "users" {
+		return s.setServedBy(app, record)
+	}
+	d := draftOf(record)
+	err := s.complete(app, w, d)
+	d.into(record)
+	return err
+}
+
+// complete completes and checks a new record.
+func (s *Store) complete(app core.App, w *Writer, d *draft) error {
+	switch d.collection {
 	case "observations", "submissions":
-		return s.prepareReport(app, w, record)
+		return s.prepareReport(app, w, d)
 	case "addenda":
-		return s.prepareAddendum(app, w, record)
+		return s.prepareAddendum(app, w, d)
 	case "sites":
 		if w.Person != nil && w.Person.Role == access.Coordinator {
-			record.Set("served_by", w.Person.Organization)
+			d.set("served_by", w.Person.Organization)
 		}
-		return checkSite(record)
-	case "users":
-		return s.setServedBy(app, record)
+		return checkSite(d)
 	case "organizations":
-		return checkOrganization(record)
+		return checkOrganization(d)
 	}
 	return nil
 }
 
-func checkOrganization(record *core.Record) error {
-	if record.GetString("name") == "" {
+func checkOrganization(d *draft) error {
+	if d.text("name") == "" {
 		return invalid("name is missing.")
 	}
 	return nil
@@ -45,14 +55,25 @@ func checkOrganization(record *core.Record) error {
 // PrepareUpdate is PrepareCreate for changes of a record.
 func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 	switch record.Collection().Name {
-	case "organizations":
-		return checkOrganization(record)
-	case "sites":
-		return checkSite(record)
-	case "triage":
-		return s.checkTriage(app, record)
 	case "users":
 		return s.setServedBy(app, record)
+	case "organizations", "sites", "triage":
+		d := draftOf(record)
+		d.before = Values(record.Original())
+		return s.check(app, d)
+	}
+	return nil
+}
+
+// check is complete for changes of a record; it sets nothing.
+func (s *Store) check(app core.App, d *draft) error {
+	switch d.collection {
+	case "organizations":
+		return checkOrganization(d)
+	case "sites":
+		return checkSite(d)
+	case "triage":
+		return s.checkTriage(app, d)
 	}
 	return nil
 }
@@ -76,16 +97,16 @@ func (s *Store) PrepareDelete(app core.App, record *core.Record) error {
 	return nil
 }
 
-func checkSite(record *core.Record) error {
+func checkSite(record *draft) error {
 	for _, f := range []string{"name", "venue"} {
-		if record.GetString(f) == "" {
+		if record.text(f) == "" {
 			return invalid("%s is missing.", f)
 		}
 	}
-	if o := record.GetString("owner"); o != "" && o == record.GetString("served_by") {
+	if o := record.text("owner"); o != "" && o == record.text("served_by") {
 		return invalid("served_by is the site's owner: reports of its staff would go to whom they may be about.")
 	}
-	return problem(checklist.CheckPoint(Plain(record.Get("point"))))
+	return problem(checklist.CheckPoint(record.values["point"]))
 }
 
 // problem turns what a check of the domain found into a refusal.
@@ -96,32 +117,28 @@ func problem(err error) error {
 	return invalid("%s.", err.Error())
 }
 
-func (s *Store) prepareReport(app core.App, w *Writer, record *core.Record) error {
-	if w.Person != nil || record.GetString("organization") == "" {
-		organization, err := s.organizationFor(app, w, record.GetString("site"))
+func (s *Store) prepareReport(app core.App, w *Writer, record *draft) error {
+	if w.Person != nil || record.text("organization") == "" {
+		organization, err := s.organizationFor(app, w, record.text("site"))
 		if err != nil {
 			return err
 		}
-		record.Set("organization", organization)
+		record.set("organization", organization)
 	}
-	at, err := types.ParseDateTime(time.UnixMilli(w.At).UTC())
-	if err != nil {
-		return fmt.Errorf("received time: %w", err)
-	}
-	record.Set("received", at)
-	record.Set("clock_off", w.ClockOff)
-	record.Set("author", "")
+	record.set("received", time.UnixMilli(w.At).UTC().Format(types.DefaultDateLayout))
+	record.set("clock_off", w.ClockOff)
+	record.set("author", "")
 	if w.Person != nil && w.Person.Role == access.Worker {
-		record.Set("author", w.Person.ID)
+		record.set("author", w.Person.ID)
 	}
-	if record.GetDateTime("event_time").IsZero() {
+	if record.text("event_time") == "" {
 		return invalid("event_time is missing.")
 	}
 	if err := s.checkCommon(app, w, record); err != nil {
 		return err
 	}
-	if record.Collection().Name == "observations" {
-		return problem(checklist.CheckIndicators(s.Catalog.Known, Plain(record.Get("indicators"))))
+	if record.collection == "observations" {
+		return problem(checklist.CheckIndicators(s.Catalog.Known, record.values["indicators"]))
 	}
 	return s.checkSubmission(app, record)
 }
@@ -177,52 +194,52 @@ func (s *Store) find(app core.App, w *Writer, collection, id string) (*core.Reco
 	return r, nil
 }
 
-func (s *Store) checkCommon(app core.App, w *Writer, record *core.Record) error {
-	organization, err := s.find(app, w, "organizations", record.GetString("organization"))
+func (s *Store) checkCommon(app core.App, w *Writer, record *draft) error {
+	organization, err := s.find(app, w, "organizations", record.text("organization"))
 	if err != nil {
 		return err
 	}
 	staff := w.Person != nil && w.Person.Role == access.Staff
-	if staff && record.GetString("note") != "" && !organization.GetBool("allow_staff_note") {
+	if staff && record.text("note") != "" && !organization.GetBool("allow_staff_note") {
 		return refuse(wire.CodeNotAllowed, "note: the organization takes no free text from site staff.")
 	}
-	if op := record.GetString("operation"); op != "" && len(op) != 15 {
+	if op := record.text("operation"); op != "" && len(op) != 15 {
 		return invalid("operation is not an id.")
 	}
-	if persons := Plain(record.Get("persons")); persons != nil {
+	if persons := record.values["persons"]; persons != nil {
 		if err := checklist.CheckPersons(persons); err != nil {
 			return problem(err)
 		}
 	}
-	if vehicles := Plain(record.Get("vehicles")); vehicles != nil {
+	if vehicles := record.values["vehicles"]; vehicles != nil {
 		if err := checklist.CheckVehicles(vehicles, organization.GetBool("allow_plate")); err != nil {
 			return problem(err)
 		}
 	}
-	if outreach := Plain(record.Get("outreach")); outreach != nil {
+	if outreach := record.values["outreach"]; outreach != nil {
 		if err := checklist.CheckOutreach(outreach); err != nil {
 			return problem(err)
 		}
 	}
-	if err := checklist.CheckPeople(Plain(record.Get("people"))); err != nil {
+	if err := checklist.CheckPeople(record.values["people"]); err != nil {
 		return problem(err)
 	}
-	return problem(checklist.CheckPoint(Plain(record.Get("point"))))
+	return problem(checklist.CheckPoint(record.values["point"]))
 }
 
-func (s *Store) checkSubmission(app core.App, record *core.Record) error {
-	list, err := s.checklistOf(app, record.GetString("checklist"))
+func (s *Store) checkSubmission(app core.App, record *draft) error {
+	list, err := s.checklistOf(app, record.text("checklist"))
 	if err != nil {
 		return err
 	}
-	if record.GetInt("version") != list.Version {
+	if record.whole("version") != list.Version {
 		return invalid("version is not that of the checklist.")
 	}
-	answers, _ := Plain(record.Get("answers")).(map[string]any)
+	answers, _ := record.values["answers"].(map[string]any)
 	if answers == nil {
 		return invalid("answers are missing or no object.")
 	}
-	given := Plain(record.Get("basis"))
+	given := record.values["basis"]
 	basis, ok := given.(map[string]any)
 	if given != nil && !ok {
 		return invalid("basis is no object.")
@@ -252,21 +269,21 @@ func (s *Store) checklistOf(app core.App, id string) (*checklist.Checklist, erro
 }
 
 // reportOf gives the report that an addendum or triage record is about.
-func reportOf(record *core.Record) (collection, id string) {
-	if id := record.GetString("observation"); id != "" {
+func reportOf(record access.Values) (collection, id string) {
+	if id := textOf(record["observation"]); id != "" {
 		return "observations", id
 	}
-	return "submissions", record.GetString("submission")
+	return "submissions", textOf(record["submission"])
 }
 
-func (s *Store) prepareAddendum(app core.App, w *Writer, record *core.Record) error {
-	if (record.GetString("observation") == "") == (record.GetString("submission") == "") {
+func (s *Store) prepareAddendum(app core.App, w *Writer, record *draft) error {
+	if (record.text("observation") == "") == (record.text("submission") == "") {
 		return invalid("An addendum names one observation or one submission.")
 	}
-	if record.GetString("text") == "" {
+	if record.text("text") == "" {
 		return invalid("text is missing.")
 	}
-	collection, id := reportOf(record)
+	collection, id := reportOf(record.values)
 	report, err := app.FindRecordById(collection, id)
 	if absent(err) {
 		return invalid("The report is not known.")
@@ -274,8 +291,8 @@ func (s *Store) prepareAddendum(app core.App, w *Writer, record *core.Record) er
 	if err != nil {
 		return fmt.Errorf("find %s %s: %w", collection, id, err)
 	}
-	record.Set("organization", report.GetString("organization"))
-	record.Set("author", "")
+	record.set("organization", report.GetString("organization"))
+	record.set("author", "")
 	p := w.Person
 	if p == nil {
 		return nil
@@ -300,16 +317,16 @@ func (s *Store) prepareAddendum(app core.App, w *Writer, record *core.Record) er
 			return refuse(wire.CodeNotAllowed, "The report is not yours.")
 		}
 	}
-	if p.Role != access.Staff {
-		record.Set("author", p.ID)
+	if p.Role != access.Staff && !w.Adopted {
+		record.set("author", p.ID)
 	}
 	return nil
 }
 
-func (s *Store) checkTriage(app core.App, record *core.Record) error {
+func (s *Store) checkTriage(app core.App, record *draft) error {
 	for _, f := range []string{"claimed_by", "assignee"} {
-		id := record.GetString(f)
-		if id == "" || id == record.Original().GetString(f) {
+		id := record.text(f)
+		if id == "" || id == textOf(record.before[f]) {
 			continue
 		}
 		user, err := app.FindRecordById("users", id)
@@ -317,12 +334,12 @@ func (s *Store) checkTriage(app core.App, record *core.Record) error {
 			return fmt.Errorf("find user of %s: %w", f, err)
 		}
 		if err != nil || user.GetString("role") != string(access.Coordinator) ||
-			user.GetString("organization") != record.GetString("organization") {
+			user.GetString("organization") != record.text("organization") {
 			return invalid("%s is no coordinator of the organization.", f)
 		}
 	}
 	for _, f := range []string{"urgency", "status"} {
-		if record.GetString(f) == "" {
+		if record.text(f) == "" {
 			return invalid("%s is missing.", f)
 		}
 	}

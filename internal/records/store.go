@@ -30,6 +30,8 @@ type Store struct {
 	// Catalog knows the shipped indicators.
 	Catalog checklist.Catalog
 
+	statements journal.Statements // of the connection that writes
+	tables     tables
 	checklists sync.Map // id -> *checklist.Checklist
 	mutations  sync.Map // *core.TxAppInfo -> *journal.Tx: what is being written in a transaction
 }
@@ -47,6 +49,7 @@ type Writer struct {
 	Journal   *journal.Tx    // nil: a mutation of its own
 	Merged    *merge.Outcome // of an update that push has merged; nil: diff and overwrite
 	Extra     map[string]any // not understood, kept (PUSH-9)
+	Adopted   bool           // another wrote it (PUSH-6): no author in clear
 	standing  access.Values  // what push read before its update
 	cache     map[string]*core.Record
 	tx        *Tx   // of a push: its prepared statements

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/security"
 	"github.com/pocketbase/pocketbase/tools/types"
@@ -25,7 +26,9 @@ type Tx struct {
 	app   core.App
 	cache map[string]*core.Record
 
-	inserts map[string]*insertion
+	session *journal.Session // the journal's
+	tables  map[string]*table
+	row     []any // of the insert in hand
 }
 
 // Transact runs fn in one transaction, fsynced at its end. When fn fails
@@ -46,6 +49,11 @@ func (s *Store) Transact(fn func(tx *Tx) error) (err error) {
 			err = nil
 		}
 	}()
+	pool, ok := s.App.NonconcurrentDB().(*dbx.DB)
+	if !ok {
+		return errors.New("transact: inside a transaction")
+	}
+	s.statements.Ready(pool.DB())
 	return s.App.RunInTransaction(func(app core.App) error {
 		// The first to hear of the end, before anything that may break.
 		app.TxInfo().OnComplete(func(txErr error) error {
@@ -55,7 +63,9 @@ func (s *Store) Transact(fn func(tx *Tx) error) (err error) {
 			}
 			return nil
 		})
-		tx := &Tx{Tx: journal.Begin(app.NonconcurrentDB()), store: s, app: app, cache: map[string]*core.Record{}, inserts: map[string]*insertion{}}
+		db := app.NonconcurrentDB()
+		session := journal.NewSession(db, &s.statements)
+		tx := &Tx{Tx: journal.BeginIn(db, session), store: s, app: app, cache: map[string]*core.Record{}, session: session, tables: map[string]*table{}}
 		s.mutations.Store(app.TxInfo(), tx.Tx)
 		defer s.mutations.Delete(app.TxInfo())
 		err := fn(tx)
@@ -66,12 +76,21 @@ func (s *Store) Transact(fn func(tx *Tx) error) (err error) {
 
 // Row is a record as the exchange holds it.
 type Row struct {
-	record *core.Record
+	table  *table       // nil: the record has none
+	stored []any        // of the table, as the columns hold it
+	record *core.Record // without a table
 	access.Values
 }
 
 // Find reads a record, nil when there is none.
 func (t *Tx) Find(collection, id string) (*Row, error) {
+	tb, err := t.table(collection)
+	if err != nil {
+		return nil, err
+	}
+	if tb != nil {
+		return t.read(tb, id)
+	}
 	record, err := t.app.FindRecordById(collection, id)
 	if absent(err) {
 		return nil, nil
@@ -79,7 +98,7 @@ func (t *Tx) Find(collection, id string) (*Row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s %s: %w", collection, id, err)
 	}
-	return &Row{record, Values(record)}, nil
+	return &Row{record: record, Values: Values(record)}, nil
 }
 
 // absent tells that a record is not there. Any other error says that the
@@ -104,6 +123,19 @@ type Reference struct{ Field, Collection, ID string }
 
 // References lists the records that values name.
 func (t *Tx) References(collection string, values map[string]any) ([]Reference, error) {
+	tb, err := t.table(collection)
+	if err != nil {
+		return nil, err
+	}
+	if tb != nil {
+		var out []Reference
+		for _, r := range tb.references {
+			if id, _ := values[r.Field].(string); id != "" {
+				out = append(out, Reference{r.Field, r.Collection, id})
+			}
+		}
+		return out, nil
+	}
 	c, err := t.app.FindCachedCollectionByNameOrId(collection)
 	if err != nil {
 		return nil, fmt.Errorf("find collection %s: %w", collection, err)
@@ -148,18 +180,12 @@ func (t *Tx) Exists(collection, id string) (bool, error) {
 // last entry so far. A *Refusal among the errors means that nothing was
 // written.
 func (t *Tx) Create(w *Writer, collection, id string, values map[string]any) (int64, error) {
-	c, err := t.app.FindCachedCollectionByNameOrId(collection)
-	if err != nil {
-		return 0, fmt.Errorf("find collection %s: %w", collection, err)
-	}
-	record := core.NewRecord(c)
-	record.Id = id
-	for f, v := range values {
-		setPlain(record, f, v)
-	}
 	w.Journal, w.cache, w.tx = t.Tx, t.cache, t
-	Attach(record, w)
-	if err := t.insert(w, record); err != nil {
+	d := &draft{collection: collection, values: values}
+	if err := t.store.complete(t.app, w, d); err != nil {
+		return 0, err
+	}
+	if err := t.insert(w, thing{collection, id}, values); err != nil {
 		return 0, err
 	}
 	t.forget(collection)
@@ -173,30 +199,42 @@ func (t *Tx) forget(collection string) {
 	}
 }
 
-// Update saves what push has merged. It skips PocketBase's own validation:
+// Update saves what push has merged, without PocketBase's own validation:
 // Normalise has checked every type and the exchange every reference.
 func (t *Tx) Update(w *Writer, row *Row, outcome *merge.Outcome) (int64, error) {
+	fields := make(map[string]any, len(outcome.Changes))
 	for f, c := range outcome.Changes {
-		setPlain(row.record, f, c.Value)
+		fields[f] = c.Value
 	}
-	w.Merged, w.standing = outcome, row.Values
-	w.Journal, w.cache = t.Tx, t.cache
-	Attach(row.record, w)
-	if err := t.app.SaveNoValidate(row.record); err != nil {
-		return 0, fmt.Errorf("save %s %s: %w", row.record.Collection().Name, row.record.Id, err)
+	w.Merged = outcome
+	if err := t.change(w, row, fields); err != nil {
+		return 0, err
 	}
-	t.forget(row.record.Collection().Name)
+	t.forget(row.collection())
 	return w.seq, nil
 }
 
-// Delete deletes a record.
-func (t *Tx) Delete(w *Writer, row *Row) (int64, error) {
-	w.Journal, w.cache = t.Tx, t.cache
-	Attach(row.record, w)
-	if err := t.app.Delete(row.record); err != nil {
-		return 0, fmt.Errorf("delete %s %s: %w", row.record.Collection().Name, row.record.Id, err)
+func (r *Row) collection() string {
+	if r.table != nil {
+		return r.table.collection.Name
 	}
-	delete(t.cache, row.record.Collection().Name+"/"+row.record.Id)
+	return r.record.Collection().Name
+}
+
+// Delete deletes a record through PocketBase: what else names the record is its
+// business, and there are few deletes.
+func (t *Tx) Delete(w *Writer, row *Row) (int64, error) {
+	collection, id := row.collection(), textOf(row.Values["id"])
+	record, err := t.app.FindRecordById(collection, id)
+	if err != nil {
+		return 0, fmt.Errorf("find %s %s: %w", collection, id, err)
+	}
+	w.Journal, w.cache = t.Tx, t.cache
+	Attach(record, w)
+	if err := t.app.Delete(record); err != nil {
+		return 0, fmt.Errorf("delete %s %s: %w", collection, id, err)
+	}
+	delete(t.cache, collection+"/"+id)
 	return w.seq, nil
 }
 

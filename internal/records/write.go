@@ -1,7 +1,6 @@
 package records
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -33,7 +32,11 @@ func (s *Store) Journalled(op string, app core.App, record *core.Record, setApp 
 			if err := next(); err != nil {
 				return err
 			}
-			return s.journalWith(tx, w, op, record, before)
+			var now access.Values
+			if op != wire.OpDelete {
+				now = Values(record)
+			}
+			return s.journalWith(tx, w, op, thing{record.Collection().Name, record.Id}, before, now, nil)
 		})
 	})
 }
@@ -98,11 +101,16 @@ func (s *Store) before(op string, tx core.App, w *Writer, record *core.Record) (
 // anonymous are the collections whose entries name no actor (JOURNAL-4).
 var anonymous = map[string]bool{"users": true, "devices": true, "invites": true}
 
-func (s *Store) journalWith(tx core.App, w *Writer, op string, record *core.Record, before access.Values) error {
-	name := record.Collection().Name
+// thing names a record.
+type thing struct{ collection, id string }
+
+// journalWith writes the entry of a write that was done, and what belongs to
+// it. written holds the fields of a create as JSON where the caller has them so.
+func (s *Store) journalWith(tx core.App, w *Writer, op string, it thing, before, now access.Values, written []byte) error {
+	name := it.collection
 	row := access.Table[name]
-	e := journal.Entry{At: w.At, Collection: name, Record: record.Id, Op: op, Actor: w.Actor,
-		Device: w.Device, Stamp: w.Stored.String(), Extra: w.Extra}
+	e := journal.Entry{At: w.At, Collection: name, Record: it.id, Op: op, Actor: w.Actor,
+		Device: w.Device, Stamp: w.Stored.String(), Extra: w.Extra, Written: written}
 	if anonymous[name] {
 		// By the day: with the time of an enrolment or a renewal beside the id,
 		// the next report would have its writer's name.
@@ -115,17 +123,17 @@ func (s *Store) journalWith(tx core.App, w *Writer, op string, record *core.Reco
 	if before != nil {
 		e.Before = row.Audience(before)
 	}
-	var now access.Values
-	if op != wire.OpDelete {
-		now = Values(record)
+	if now != nil {
 		e.After = row.Audience(now)
 	}
 	switch op {
 	case wire.OpCreate:
-		e.Fields = map[string]any{}
-		for f, v := range now {
-			if f != "id" && !IsZero(v) {
-				e.Fields[f] = v
+		if written == nil {
+			e.Fields = map[string]any{}
+			for f, v := range now {
+				if f != "id" && !IsZero(v) {
+					e.Fields[f] = v
+				}
 			}
 		}
 		e.Default = &merge.Clock{Eff: s.corrected(w, name), Stored: e.Stamp}
@@ -142,7 +150,7 @@ func (s *Store) journalWith(tx core.App, w *Writer, op string, record *core.Reco
 		return err
 	}
 	w.seq = seq
-	return s.beside(tx, w, op, record, before, seq)
+	return s.beside(tx, w, op, it, before, now, seq)
 }
 
 // day cuts a time in ms to the day, UTC.
@@ -196,40 +204,40 @@ func (s *Store) changes(w *Writer, e *journal.Entry, before, now access.Values) 
 }
 
 // beside writes what the server makes of a change, in the same mutation.
-func (s *Store) beside(tx core.App, w *Writer, op string, record *core.Record, before access.Values, seq int64) error {
-	name := record.Collection().Name
+func (s *Store) beside(tx core.App, w *Writer, op string, it thing, before, now access.Values, seq int64) error {
+	name := it.collection
 	changed := func(f string) bool {
-		return op == wire.OpUpdate && !wire.EqualJSON(before[f], Plain(record.Get(f)))
+		return op == wire.OpUpdate && !wire.EqualJSON(before[f], now[f])
 	}
 	switch {
 	case access.IsReport(name) && op == wire.OpCreate:
-		return s.makeTriage(tx, w, record)
+		return s.makeTriage(tx, w, it, now)
 	case access.IsReport(name) && changed("organization"):
-		return s.moveChildren(tx, w, record)
+		return s.moveChildren(tx, w, it, textOf(now["organization"]))
 	case name == "sites" && changed("served_by"):
-		if err := s.moveConflicts(tx, w, record, record.GetString("served_by")); err != nil {
+		if err := s.moveConflicts(tx, w, it, textOf(now["served_by"])); err != nil {
 			return err
 		}
-		return s.moveServedBy(tx, w, record)
+		return s.moveServedBy(tx, w, it.id)
 	case name == "checklists":
-		s.checklists.Delete(record.Id)
+		s.checklists.Delete(it.id)
 	case name == "users" && op == wire.OpUpdate:
-		return s.moveDevices(tx, w, record)
+		return s.moveDevices(tx, w, it.id)
 	case name == "triage":
 		if changed("organization") {
-			if err := s.moveConflicts(tx, w, record, record.GetString("organization")); err != nil {
+			if err := s.moveConflicts(tx, w, it, textOf(now["organization"])); err != nil {
 				return err
 			}
 		}
-		if changed("opened") && record.GetString("opened") != "" {
-			return s.markSeen(w, record, seq)
+		if changed("opened") && textOf(now["opened"]) != "" {
+			return s.markSeen(w, now, seq)
 		}
 	}
 	return nil
 }
 
 // markSeen tells the device that wrote a report that it was opened.
-func (s *Store) markSeen(w *Writer, triage *core.Record, seq int64) error {
+func (s *Store) markSeen(w *Writer, triage access.Values, seq int64) error {
 	collection, report := reportOf(triage)
 	_, device, err := w.Journal.Origin(collection, report)
 	if err != nil || device == "" {
@@ -239,49 +247,51 @@ func (s *Store) markSeen(w *Writer, triage *core.Record, seq int64) error {
 }
 
 // makeTriage makes the one triage record of a report.
-func (s *Store) makeTriage(tx core.App, w *Writer, report *core.Record) error {
-	collection, err := tx.FindCachedCollectionByNameOrId("triage")
-	if err != nil {
-		return fmt.Errorf("make triage: %w", err)
-	}
-	t := core.NewRecord(collection)
-	t.Id = wire.TriageID(report.Collection().Name, report.Id)
+func (s *Store) makeTriage(tx core.App, w *Writer, it thing, report access.Values) error {
+	t := access.Values{"status": "open", "organization": report["organization"]}
 	var hits []triage.Hit
-	if report.Collection().Name == "observations" {
-		t.Set("observation", report.Id)
-		hits = triage.HitsFromIndicators(s.Catalog.Weight, Plain(report.Get("indicators")))
+	if it.collection == "observations" {
+		t["observation"] = it.id
+		hits = triage.HitsFromIndicators(s.Catalog.Weight, report["indicators"])
 	} else {
-		t.Set("submission", report.Id)
-		list, err := s.checklistOf(tx, report.GetString("checklist"))
+		t["submission"] = it.id
+		list, err := s.checklistOf(tx, textOf(report["checklist"]))
 		if err != nil {
 			return err
 		}
-		answers, _ := Plain(report.Get("answers")).(map[string]any)
+		answers, _ := report["answers"].(map[string]any)
 		hits = triage.HitsFromAnswers(list.Items, answers)
 	}
 	judged := triage.Judge(hits)
-	fired, err := json.Marshal(map[string]any{"rule": judged.Rule, "items": judged.Items})
-	if err != nil {
-		return fmt.Errorf("make triage: %w", err)
+	items := make([]any, len(judged.Items))
+	for i, id := range judged.Items {
+		items[i] = id
 	}
-	t.Set("suggested", judged.Urgency)
-	t.Set("urgency", judged.Urgency)
-	t.Set("status", "open")
-	t.Set("fired", string(fired))
-	t.Set("organization", report.GetString("organization"))
-	return s.saveBeside(tx, w, t)
+	t["suggested"], t["urgency"] = judged.Urgency, judged.Urgency
+	t["fired"] = map[string]any{"rule": judged.Rule, "items": items}
+	return s.makeBeside(tx, w, thing{"triage", wire.TriageID(it.collection, it.id)}, t)
 }
 
-// saveBeside saves a record that the server makes or changes in the mutation
-// of another; nothing a person wrote is in it, so only the writes can fail.
-func (s *Store) saveBeside(tx core.App, w *Writer, record *core.Record) error {
-	own := s.server(w)
-	Attach(record, own)
-	if w.tx != nil && record.IsNew() {
-		err := w.tx.insert(own, record)
+// makeBeside makes a record of the server's own in the mutation of another.
+func (s *Store) makeBeside(tx core.App, w *Writer, it thing, values access.Values) error {
+	if w.tx != nil {
+		own := s.server(w)
+		err := w.tx.insert(own, it, values)
 		w.seq = max(w.seq, own.seq)
 		return err
 	}
+	collection, err := tx.FindCachedCollectionByNameOrId(it.collection)
+	if err != nil {
+		return fmt.Errorf("make %s: %w", it.collection, err)
+	}
+	return s.saveBeside(tx, w, recordOf(collection, it.id, values))
+}
+
+// saveBeside saves a record that the server makes or changes in the mutation
+// of another, through PocketBase and its hooks; nothing a person wrote is in it, so only the writes can fail.
+func (s *Store) saveBeside(tx core.App, w *Writer, record *core.Record) error {
+	own := s.server(w)
+	Attach(record, own)
 	if err := tx.SaveNoValidate(record); err != nil {
 		return fmt.Errorf("save %s %s: %w", record.Collection().Name, record.Id, err)
 	}
@@ -291,13 +301,13 @@ func (s *Store) saveBeside(tx core.App, w *Writer, record *core.Record) error {
 
 // moveChildren rewrites the organization that triage and addenda carry when
 // that of their report changes.
-func (s *Store) moveChildren(tx core.App, w *Writer, report *core.Record) error {
+func (s *Store) moveChildren(tx core.App, w *Writer, report thing, organization string) error {
 	field := "observation"
-	if report.Collection().Name == "submissions" {
+	if report.collection == "submissions" {
 		field = "submission"
 	}
 	for _, c := range []string{"triage", "addenda"} {
-		if err := s.moveAll(tx, w, c, field+" = {:id}", map[string]any{"id": report.Id}, report.GetString("organization")); err != nil {
+		if err := s.moveAll(tx, w, c, field+" = {:id}", map[string]any{"id": report.id}, organization); err != nil {
 			return err
 		}
 	}
@@ -306,15 +316,15 @@ func (s *Store) moveChildren(tx core.App, w *Writer, report *core.Record) error 
 
 // moveServedBy rewrites the people of a site when another organization serves
 // it. Reports that were received stay where they were received.
-func (s *Store) moveServedBy(tx core.App, w *Writer, site *core.Record) error {
-	people, err := tx.FindRecordsByFilter("users", "sites.id ?= {:id}", "", 0, 0, map[string]any{"id": site.Id})
+func (s *Store) moveServedBy(tx core.App, w *Writer, site string) error {
+	people, err := tx.FindRecordsByFilter("users", "sites.id ?= {:id}", "", 0, 0, map[string]any{"id": site})
 	if err != nil {
-		return fmt.Errorf("move people of site %s: %w", site.Id, err)
+		return fmt.Errorf("move people of site %s: %w", site, err)
 	}
 	for _, user := range people {
 		if err := s.setServedBy(tx, user); err != nil {
 			// Not a refusal: the site is written, so all of it must go back.
-			return fmt.Errorf("move people of site %s: %s", site.Id, err.Error())
+			return fmt.Errorf("move people of site %s: %s", site, err.Error())
 		}
 		if err := s.saveBeside(tx, w, user); err != nil {
 			return err
@@ -325,14 +335,18 @@ func (s *Store) moveServedBy(tx core.App, w *Writer, site *core.Record) error {
 
 // moveDevices rewrites the organization that a person's devices carry: it
 // decides whose coordinators see them.
-func (s *Store) moveDevices(tx core.App, w *Writer, user *core.Record) error {
-	return s.moveAll(tx, w, "devices", "user = {:id}", map[string]any{"id": user.Id}, deviceOrganization(PersonOf(user)))
+func (s *Store) moveDevices(tx core.App, w *Writer, person string) error {
+	p, err := s.Person(tx, person)
+	if err != nil {
+		return err
+	}
+	return s.moveAll(tx, w, "devices", "user = {:id}", map[string]any{"id": person}, deviceOrganization(*p))
 }
 
 // moveConflicts does so for the values that gave way in a record.
-func (s *Store) moveConflicts(tx core.App, w *Writer, record *core.Record, organization string) error {
+func (s *Store) moveConflicts(tx core.App, w *Writer, it thing, organization string) error {
 	return s.moveAll(tx, w, "conflicts", "collection = {:collection} && record = {:id}",
-		map[string]any{"collection": record.Collection().Name, "id": record.Id}, organization)
+		map[string]any{"collection": it.collection, "id": it.id}, organization)
 }
 
 func (s *Store) moveAll(tx core.App, w *Writer, collection, filter string, params map[string]any, organization string) error {
@@ -356,5 +370,5 @@ func (s *Store) reader(app core.App, w *Writer) *journal.Reader {
 	if w.Journal != nil {
 		return &w.Journal.Reader
 	}
-	return journal.NewReader(app.DB())
+	return journal.NewReader(app.ConcurrentDB())
 }
