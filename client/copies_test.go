@@ -23,10 +23,9 @@ import (
 
 // line carries requests, keeps what went out, and loses answers on demand.
 type line struct {
-	mu    sync.Mutex
-	lose  string // path whose next answer is lost, after the server has acted
-	token bool   // drop the access of what goes out
-	sent  []string
+	mu   sync.Mutex
+	lose string // path whose next answer is lost, after the server has acted
+	sent []string
 }
 
 func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -50,9 +49,6 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 		l.mu.Unlock()
 	}
 	l.mu.Lock()
-	if l.token {
-		r.Header.Del("Authorization")
-	}
 	lost := l.lose == r.URL.Path
 	if lost {
 		l.lose = ""

@@ -48,6 +48,7 @@ type fake struct {
 	keys     map[string]wire.Key
 	tokens   map[string]string // token to device
 	seen     []string
+	sealKey  string
 	page     int
 	pushes   []wire.PushRequest
 	bodies   []map[string]any // of the mutations that came, in order
@@ -75,9 +76,12 @@ type receipt struct {
 	verdict wire.Verdict
 }
 
+// fakeKey opens what is sealed for a fake.
+var fakeKey = seal.FromSeed([]byte("fake"))
+
 func newFake(t *testing.T) *fake {
 	f := &fake{t: t, epoch: "epoch1", forkedAt: map[string]int64{}, limits: wire.DefaultLimits, receipts: map[string]receipt{},
-		byN: map[string]string{}, parents: map[string]string{}, keys: map[string]wire.Key{}, tokens: map[string]string{}, page: 500}
+		byN: map[string]string{}, parents: map[string]string{}, keys: map[string]wire.Key{}, tokens: map[string]string{}, page: 500, sealKey: fakeKey.SealKey()}
 	f.http = httptest.NewServer(f)
 	t.Cleanup(func() { f.http.CloseClientConnections(); f.http.Close() })
 	return f
@@ -169,7 +173,7 @@ func (f *fake) enroll(w http.ResponseWriter, body []byte) {
 		return
 	}
 	f.keys[r.Device.ID] = r.Device.Key
-	f.json(w, wire.EnrollAnswer{Token: f.token(r.Device.ID), SealKey: seal.FromSeed([]byte("fake")).SealKey(),
+	f.json(w, wire.EnrollAnswer{Token: f.token(r.Device.ID), SealKey: f.sealKey,
 		User: wire.Person{ID: "u" + r.Device.ID[1:], Role: role, Organization: "org000000000001", Sites: []string{}, Locale: "en"}})
 }
 
@@ -284,6 +288,13 @@ func (f *fake) push(w http.ResponseWriter, r *http.Request, body []byte) {
 	for i, m := range p.Mutations {
 		var one wire.Mutation
 		json.Unmarshal(req.Mutations[i], &one)
+		if one.Sealed != "" {
+			text, err := fakeKey.OpenSealed(one.Sealed, wire.SealedAAD(req.Device, one.N, one.Stamp))
+			if err != nil {
+				f.t.Errorf("a sealed part does not open: %v", err)
+			}
+			json.Unmarshal(text, &one)
+		}
 		v, failed := f.take(req.Device, one, m.Content, &undo)
 		if failed != nil {
 			for _, u := range slices.Backward(undo) {
