@@ -59,6 +59,7 @@ type Rig struct {
 	URL   string
 	Clock *Clock
 	Dir   string
+	Guest bool // Start is not the folder's owner: a command beside a server
 	stop  func()
 }
 
@@ -133,7 +134,7 @@ func Open(t testing.TB, dir string) *Rig {
 func (r *Rig) Start() {
 	r.T.Helper()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: r.Dir, DBConnect: wiring.DBConnect})
-	s := wiring.New(app, wiring.Config{Now: r.Clock.Now, Owner: true}) // a test's folder is its own
+	s := wiring.New(app, wiring.Config{Now: r.Clock.Now, Owner: !r.Guest}) // a test's folder is its own
 	hooks.Register(app, s)
 	if err := app.Bootstrap(); err != nil {
 		r.T.Fatal(err)
