@@ -28,6 +28,8 @@ var runners = map[string]map[string]func(t *testing.T, given, expect json.RawMes
 	"canonical.json": {"canonical": runCanonical, "number": runNumber, "content": runContent},
 	"decode.json":    {"push": runPush, "pull": runPull},
 	"digests.json":   {"term": runTerm, "digest": runDigest},
+	"sealed.json":    {"open": runOpen, "content": runSealedContent},
+	"recovery.json":  {"file": runRecovery},
 	"merge.json":     {"steps": runStep, "traces": runTrace},
 }
 

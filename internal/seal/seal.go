@@ -146,6 +146,17 @@ func FromSeed(seed []byte) *Installation {
 	}
 }
 
+// FromScalar makes an installation of a private P-256 scalar, 32 bytes, that
+// opens what is sealed for its point: for vectors that other languages run. It
+// can do nothing else.
+func FromScalar(scalar []byte) (*Installation, error) {
+	key, err := ecdh.P256().NewPrivateKey(scalar)
+	if err != nil {
+		return nil, fmt.Errorf("installation of a scalar: %w", err)
+	}
+	return &Installation{hpkeKey: key}, nil
+}
+
 // MAC is HMAC-SHA256 under the installation key.
 func (in *Installation) MAC(text string) []byte {
 	m := hmac.New(sha256.New, in.hmacKey)
