@@ -9,6 +9,12 @@ type Collection struct {
 	Create Rule
 	Update Rule
 	Delete Rule
+	// Repair is who may release or adopt what a record of this collection keeps
+	// (PUSH-6). It is no rule of PocketBase's: no request writes such a record.
+	Repair Rule
+	// Adopt is who may make a record here out of another person's refused
+	// mutation, beside those who may create one anyway.
+	Adopt Rule
 	// Fields names every field with its policy (MERGE-4). What is not here is
 	// not understood by this schema.
 	Fields map[string]merge.Policy
@@ -126,6 +132,7 @@ var Table = map[string]Collection{
 		Name:     "observations",
 		List:     anyOf{ownAuthor, orgCoord},
 		Create:   allOf{roleIs{Worker}, reportServer},
+		Adopt:    roleIs{Coordinator},
 		Fields:   reportFields("indicators"),
 		Audience: reportAudience,
 	},
@@ -133,6 +140,7 @@ var Table = map[string]Collection{
 		Name:     "submissions",
 		List:     anyOf{ownAuthor, orgCoord},
 		Create:   allOf{roleIs{Worker, Staff}, reportServer},
+		Adopt:    roleIs{Coordinator},
 		Fields:   reportFields("checklist", "version", "answers", "basis", "about"),
 		Audience: reportAudience,
 	},
@@ -163,7 +171,8 @@ var Table = map[string]Collection{
 	"quarantine": {
 		Name:     "quarantine",
 		List:     anyOf{ownAuthor, orgCoord},
-		Fields:   fields(server, "collection", "record", "code", "message", "mutation", "state", "organization", "author"),
+		Repair:   orgCoord,
+		Fields:   fields(server, "collection", "record", "code", "message", "mutation", "state", "repair", "organization", "author"),
 		Audience: reportAudience,
 	},
 	"devices": {

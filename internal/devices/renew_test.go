@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/records"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -150,7 +151,7 @@ func TestRenew(t *testing.T) {
 		bad(t, http.StatusForbidden, "challenge_expired")(status, answer, code)
 		rig.Want(t, answer["retry"], "renew")
 	})
-	t.Run("[ENROL-3] a device that was signed out gets no token for what everybody may do", func(t *testing.T) {
+	t.Run("[PUSH-10] [ENROL-3] a device that was signed out gets a token for handing in and nothing else, and so does what goes on for it", func(t *testing.T) {
 		gone := r.Enroll(access.Worker, ngo)
 		record, err := r.App.FindRecordById("devices", gone.ID)
 		if err != nil {
@@ -160,11 +161,17 @@ func TestRenew(t *testing.T) {
 		if err := r.App.Save(record); err != nil {
 			t.Fatal(err)
 		}
-		bad(t, http.StatusForbidden, "device_revoked")(renew(r, renewal(t, gone, nil)))
 		next := r.NewDevice()
-		bad(t, http.StatusForbidden, "device_revoked")(renew(r, renewal(t, gone, next)))
-		if _, err := r.App.FindRecordById("devices", next.ID); err == nil {
+		for _, token := range []string{renewed(t, r, renewal(t, gone, nil)), renewed(t, r, renewal(t, gone, next))} {
+			if !records.PushOnly(token) {
+				t.Error("it is good for more than push")
+			}
+		}
+		if record, err = r.App.FindRecordById("devices", next.ID); err != nil || !record.GetBool("revoked") {
 			t.Fatal("a device that was signed out goes on under another id")
+		}
+		if records.PushOnly(renewed(t, r, renewal(t, d, nil))) {
+			t.Error("a device that was not signed out got a token for push only")
 		}
 	})
 	t.Run("[WIRE] a renewal that cannot be read is a bad request", func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/journal"
@@ -31,6 +32,7 @@ func (s *Service) apply(tx *records.Tx, c *pushing, m *wire.Received, base recor
 	for i := range m.Ops {
 		op := &m.Ops[i]
 		w := base
+		w.Extra = maps.Clone(c.origin)
 		extra := map[string]any{}
 		if i == 0 && m.Extra != nil {
 			extra["mutation"] = m.Extra
@@ -189,7 +191,8 @@ func (o *opRun) create() error {
 	if clock != nil {
 		return o.again(clock)
 	}
-	if !o.row.Create.Holds(o.c.device.Person, access.Values(o.values)) {
+	adopts := o.c.adopting && o.row.Adopt != nil && o.row.Adopt.Holds(o.c.device.Person, access.Values(o.values))
+	if !adopts && !o.row.Create.Holds(o.c.device.Person, access.Values(o.values)) {
 		return refuse(wire.CodeNotAllowed, "Your role does not write %s.", o.op.Collection)
 	}
 	if err := o.references(); err != nil {

@@ -345,7 +345,7 @@ func TestMergeOverPush(t *testing.T) {
 		if w.record("sites", id) != nil {
 			t.Fatal("it lives again")
 		}
-		w.unchanged(before, "journal_receipt", "quarantine", "journal_entry", "journal_content", "journal_clock", "journal_feed", "journal_refused")
+		w.unchanged(before, "journal_receipt", "quarantine", "journal_entry", "journal_content", "journal_clock", "journal_feed", "journal_refused", "journal_held")
 		rig.Want(t, len(w.past("sites", id)), 2)
 	})
 	t.Run("[MERGE-6] the value that stood at base is no change, whatever stands there now", func(t *testing.T) {

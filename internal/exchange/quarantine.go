@@ -2,11 +2,13 @@ package exchange
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/hlc"
+	"github.com/fieldpost/fieldpost/internal/journal"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -24,6 +26,16 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 		}
 	}
 	ops := k.ops
+	whole := s.veil(c, k.text)
+	if m.HasTime && c.lineage[m.Stamp.Device] == "" {
+		whole = strings.ReplaceAll(whole, m.Stamp.Device, s.Key.Device(m.Stamp.Device))
+	}
+	if r.Code != wire.CodeTaken {
+		// First of all: what has no room must leave nothing.
+		if err := s.room(tx, c, int64(len(whole))); err != nil {
+			return "", err
+		}
+	}
 	for _, op := range ops {
 		if _, ok := access.Table[op.collection]; ok && op.op == wire.OpCreate && hlc.ValidID(op.id) {
 			if err := tx.MarkRefused(op.collection, op.id); err != nil {
@@ -33,10 +45,6 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 	}
 	if r.Code == wire.CodeTaken {
 		return "", nil
-	}
-	whole := s.veil(c, k.text)
-	if m.HasTime && c.lineage[m.Stamp.Device] == "" {
-		whole = strings.ReplaceAll(whole, m.Stamp.Device, s.Key.Device(m.Stamp.Device))
 	}
 	values := map[string]any{"code": r.Code, "message": r.Message, "state": "held", "mutation": json.RawMessage(whole)}
 	site := ""
@@ -52,7 +60,65 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 		values["author"] = c.device.Person.ID
 	}
 	id, _, err := tx.SystemSave(c.at, "quarantine", values)
-	return id, err
+	if err != nil {
+		return "", err
+	}
+	return id, tx.Hold(journal.Held{Quarantine: id, Device: c.pseudonym, N: m.N, Bytes: int64(len(whole))})
+}
+
+// What one device, with those it descends from, may have in quarantine
+// (PUSH-10).
+const (
+	maxHeldItems        = 1000
+	maxHeldBytes        = 10_000_000
+	maxHeldRevokedBytes = 2_000_000
+)
+
+// errFull tells that a mutation would be refused and has no room in quarantine:
+// it gets no verdict to keep, and the device keeps it.
+var errFull = errors.New("the device's share of the quarantine is used up")
+
+// signedOut is why all that a revoked device hands in is refused.
+const signedOut = "This device was signed out. What it hands in is kept for a coordinator to look at."
+
+// room looks whether so many bytes more fit into the device's share. What comes
+// while nothing is held always fits: else something large could never be
+// refused, and its device would send it for ever.
+func (s *Service) room(tx *records.Tx, c *pushing, more int64) error {
+	var items, bytes int64
+	for p := range c.own {
+		n, b, err := tx.HeldShare(p)
+		if err != nil {
+			return err
+		}
+		items, bytes = items+n, bytes+b
+	}
+	limit := int64(maxHeldBytes)
+	if c.device.Revoked {
+		limit = maxHeldRevokedBytes
+	}
+	if items > 0 && (items >= maxHeldItems || bytes+more > limit) {
+		return errFull
+	}
+	return nil
+}
+
+const noRoom = "There is no room for it in quarantine until a coordinator has looked at what lies there."
+
+// full defers a mutation that has no room in quarantine.
+func full(n int64) *wire.Verdict {
+	return &wire.Verdict{N: n, Verdict: wire.Deferred, Code: wire.CodeBusy, Message: noRoom}
+}
+
+// allFull tells that a push has mutations and room for none of them: nothing of
+// it was committed, and the answer says what it waits for (PUSH-10).
+func allFull(verdicts []wire.Verdict) bool {
+	for _, v := range verdicts {
+		if v.Verdict != wire.Deferred || v.Message != noRoom {
+			return false
+		}
+	}
+	return len(verdicts) > 0
 }
 
 // kept is what quarantine keeps of a mutation: its text, the device still in

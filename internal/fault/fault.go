@@ -30,6 +30,7 @@ const (
 	NotFound            Code = "not_found"
 	DeviceForked        Code = "device_forked"
 	DeviceExists        Code = "device_exists"
+	NotHeld             Code = "not_held"
 	TooLarge            Code = "too_large"
 	UpgradeRequired     Code = "upgrade_required"
 	SlowDown            Code = "slow_down"
@@ -73,6 +74,7 @@ var kinds = map[Code]kind{
 	NotFound:            {404, Never, "Check the address."},
 	DeviceForked:        {409, Renew, "This device's store is a copy. Renew with a new device id; nothing is lost."},
 	DeviceExists:        {409, Never, "Make a new device id and enrol with that."},
+	NotHeld:             {409, Never, "Look at it again: somebody has dealt with it."},
 	TooLarge:            {413, Split, "Send less at once."},
 	UpgradeRequired:     {426, Never, "Update the app. What you saved can still be sent."},
 	SlowDown:            {429, Later, "Wait a moment. Nothing is lost."},

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// table is the protocol's table of errors, written down a second time. Two more
-// codes are the server's own: not_found and internal.
+// table is the protocol's table of errors, written down a second time. Three more
+// codes are the server's own: not_found, not_held and internal.
 var table = map[Code]struct {
 	status int
 	retry  Retry
@@ -22,7 +22,7 @@ var table = map[Code]struct {
 	"wrong_device": {403, "never"}, "device_revoked": {403, "never"}, "bad_signature": {403, "never"}, "not_allowed": {403, "never"},
 	"invite_invalid": {403, "never"}, "invite_expired": {403, "never"}, "invite_used": {403, "never"}, "challenge_expired": {403, "renew"},
 	"not_found":     {404, "never"},
-	"device_forked": {409, "renew"}, "device_exists": {409, "never"},
+	"device_forked": {409, "renew"}, "device_exists": {409, "never"}, "not_held": {409, "never"},
 	"too_large":        {413, "split"},
 	"upgrade_required": {426, "never"},
 	"slow_down":        {429, "later"},

@@ -166,7 +166,7 @@ func TestOpenAPI(t *testing.T) {
 		for name, message := range map[string]any{"Hello": wire.Hello{}, "Limits": wire.Limits{}, "Key": wire.Key{}, "EnrollAnswer": wire.EnrollAnswer{}, "Person": wire.Person{},
 			"ChallengeAnswer": wire.ChallengeAnswer{}, "NewDevice": wire.NewDevice{}, "RenewRequest": wire.RenewRequest{}, "Op": wire.Op{}, "Mutation": wire.Mutation{},
 			"PushRequest": wire.PushRequest{}, "Conflict": wire.Conflict{}, "Verdict": wire.Verdict{}, "PushAnswer": wire.PushAnswer{}, "PullRequest": wire.PullRequest{},
-			"Change": wire.Change{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{}} {
+			"Change": wire.Change{}, "RepairRequest": wire.RepairRequest{}, "Repaired": wire.Repaired{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{}} {
 			var all, always []string
 			for i := range reflect.TypeOf(message).NumField() {
 				tag, option, _ := strings.Cut(reflect.TypeOf(message).Field(i).Tag.Get("json"), ",")
@@ -205,6 +205,7 @@ func TestOpenAPI(t *testing.T) {
 		c.renewals(e)
 		c.pushes(e)
 		c.pulls(e)
+		c.repairs(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
 		for _, name := range c.promised() {
@@ -484,6 +485,49 @@ func (c *contract) pulls(e *edge) {
 		e.T.Errorf("nothing is gone: %s", a.raw)
 	}
 	rig.Want(e.T, c.try(e, "pull", d.Token, ask("x", nil), 200, "").body["rewound"], true)
+}
+
+// repairs asks for what a coordinator does with what is held.
+func (c *contract) repairs(e *edge) {
+	d := e.worker
+	id, parent := rig.ID(), e.Observation("")
+	refused := func(ops ...wire.Op) string { return d.Do(ops...).Quarantine }
+	without := maps.Clone(parent)
+	delete(without, "event_time")
+	for _, what := range []string{"release", "adopt"} {
+		try := func(id, token string, body any, status int, code string) answer {
+			e.T.Helper()
+			raw, ok := body.([]byte)
+			if !ok {
+				raw = text(e.T, body)
+			}
+			a := e.post("/api/sync/quarantine/"+id+"/"+what, token, raw)
+			c.answer(http.MethodPost, "/api/sync/quarantine/{id}/"+what, a)
+			if got, _ := a.body["code"].(string); a.status != status || got != code {
+				e.T.Errorf("%s: %d %s, want %d %s: %.300s", what, a.status, got, status, code, a.raw)
+			}
+			return a
+		}
+		id = rig.ID()
+		held := refused(rig.Create("observations", id, without))
+		refused(rig.Create("addenda", rig.ID(), map[string]any{"observation": id, "text": "x"}))
+		good := map[string]any{"ops": []any{rig.Create("observations", id, parent)}}
+		keisha := e.keisha.Token
+		try(held, keisha, "x", 400, "bad_request")
+		try(held, "", good, 401, "unauthenticated")
+		try(held, e.token(e.keisha.User.ID, jwt.MapClaims{"device": e.keisha.ID, "exp": time.Now().Add(-time.Minute).Unix()}), good, 401, "token_expired")
+		try(held, d.Token, good, 403, "not_allowed")
+		out := e.Enroll(access.Coordinator, e.ngo)
+		e.revoke(out.ID)
+		try(held, out.Token, good, 403, "device_revoked")
+		try(rig.ID(), keisha, good, 404, "not_found")
+		try(held, keisha, bytes.Repeat([]byte(" "), int(e.S.Exchange.Limits.Bytes)+1), 413, "too_large")
+		e.without("journal_held", func() { try(held, keisha, good, 500, "internal") })
+		rig.Want(e.T, try(held, keisha, map[string]any{}, 200, "").body["state"], "held")
+		_, password := e.password(access.Coordinator)
+		rig.Want(e.T, try(held, password, good, 200, "").body["state"], map[string]any{"release": "released", "adopt": "adopted"}[what])
+		try(held, keisha, good, 409, "not_held")
+	}
 }
 
 // refusals are those of both push and pull; good is a body of the worker.

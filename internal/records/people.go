@@ -18,8 +18,13 @@ import (
 // key.
 const TokenLife = 30 * 24 * time.Hour
 
-// DeviceClaim is the claim that makes a users token a device's.
-const DeviceClaim = "device"
+// DeviceClaim is the claim that makes a users token a device's, PushOnlyClaim
+// the one that makes it good for handing in what the device holds and nothing
+// else (PUSH-10).
+const (
+	DeviceClaim   = "device"
+	PushOnlyClaim = "pushOnly"
+)
 
 // NewPerson makes a user without e-mail and with a password that no text
 // fits: a person of devices only.
@@ -43,7 +48,8 @@ func (s *Store) NewPerson(app core.App, p access.Person) (*core.Record, error) {
 	return user, nil
 }
 
-// NewDevice makes the record of a device.
+// NewDevice makes the record of a device. What goes on where a revoked one
+// stops is revoked too.
 func (s *Store) NewDevice(app core.App, id string, user *core.Record, d wire.EnrollDevice, parent, invite string) error {
 	devices, err := app.FindCachedCollectionByNameOrId("devices")
 	if err != nil {
@@ -72,6 +78,13 @@ func (s *Store) NewDevice(app core.App, id string, user *core.Record, d wire.Enr
 	r.Set("thumbprint", thumbprint)
 	r.Set("parent", parent)
 	r.Set("invite", invite)
+	if parent != "" {
+		from, err := app.FindRecordById("devices", parent)
+		if err != nil {
+			return fmt.Errorf("make device: %w", err)
+		}
+		r.Set("revoked", from.GetBool("revoked"))
+	}
 	// By the day: a finer time would join the person to their first report.
 	r.Set("enrolled", s.Now().UTC().Truncate(24*time.Hour))
 	if err := app.Save(r); err != nil {
@@ -112,6 +125,10 @@ func cut(s string, n int) string {
 // Token makes a device's token: a users token that stock REST and realtime
 // take too (ENROL-3).
 func (s *Store) Token(app core.App, personID, device string) (string, error) {
+	return s.token(app, personID, device, false)
+}
+
+func (s *Store) token(app core.App, personID, device string, pushOnly bool) (string, error) {
 	user, err := app.FindRecordById("users", personID)
 	if err != nil {
 		return "", fmt.Errorf("make token: %w", err)
@@ -121,6 +138,9 @@ func (s *Store) Token(app core.App, personID, device string) (string, error) {
 		core.TokenClaimType: core.TokenTypeAuth, core.TokenClaimId: user.Id,
 		core.TokenClaimCollectionId: user.Collection().Id, core.TokenClaimRefreshable: false,
 		DeviceClaim: device, "exp": now.Add(TokenLife).Unix(),
+	}
+	if pushOnly {
+		claims[PushOnlyClaim] = true
 	}
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).
 		SignedString([]byte(user.TokenKey() + user.Collection().AuthToken.Secret))
@@ -133,6 +153,22 @@ func (s *Store) Token(app core.App, personID, device string) (string, error) {
 // ReadClaims reads a token without checking it: whose it says it is and
 // whether it has expired. Only a token that PocketBase has verified is proof.
 func ReadClaims(token string, now time.Time) (device string, expired bool) {
+	claims := claimsOf(token)
+	if claims == nil {
+		return "", false
+	}
+	device, _ = claims[DeviceClaim].(string)
+	exp, err := claims.GetExpirationTime()
+	return device, err == nil && exp != nil && exp.Before(now)
+}
+
+// PushOnly tells whether a token says of itself that it is for push only.
+func PushOnly(token string) bool {
+	only, _ := claimsOf(token)[PushOnlyClaim].(bool)
+	return only
+}
+
+func claimsOf(token string) jwt.MapClaims {
 	// In any spelling, as PocketBase reads it: a token that it takes and that
 	// has no device here would pass for a password's.
 	if len(token) > 7 && strings.EqualFold(token[:7], "Bearer ") {
@@ -140,11 +176,9 @@ func ReadClaims(token string, now time.Time) (device string, expired bool) {
 	}
 	claims := jwt.MapClaims{}
 	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
-		return "", false
+		return nil
 	}
-	device, _ = claims[DeviceClaim].(string)
-	exp, err := claims.GetExpirationTime()
-	return device, err == nil && exp != nil && exp.Before(now)
+	return claims
 }
 
 // People is a transaction about people, devices and invites.
@@ -272,6 +306,11 @@ func (p *People) AddDevice(d wire.EnrollDevice, person, parent, invite string) e
 // Token makes a device's token.
 func (p *People) Token(person, device string) (string, error) {
 	return p.store.Token(p.app, person, device)
+}
+
+// PushToken makes one that push takes and nothing else (PUSH-10).
+func (p *People) PushToken(person, device string) (string, error) {
+	return p.store.token(p.app, person, device, true)
 }
 
 // Person finds a person.
