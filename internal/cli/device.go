@@ -56,6 +56,7 @@ to standard output. Nothing in the outbox is lost by any of these:
   exported    file mutations
   collection  collection records
   record      collection id record [seq state n]
+  conflict    id collection record field kept other resolved [now]
   change      kind collection id own reset [seq event_time received urgency report]
   seen        id
   state       state [code message hint]
@@ -92,7 +93,7 @@ func DeviceCommand() *cobra.Command {
 	c.PersistentFlags().BoolVar(&d.json, "json", false, "one line of JSON for each result")
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return d.usage(c, err.Error()+".") })
 	c.AddCommand(d.enrollCommand(), d.observeCommand(), d.fillCommand(), d.syncCommand(), d.pullCommand(), d.checkCommand(),
-		d.statusCommand(), d.recordsCommand(), d.outboxCommand(), d.watchCommand())
+		d.statusCommand(), d.recordsCommand(), d.outboxCommand(), d.conflictsCommand(), d.watchCommand())
 	return c
 }
 
