@@ -54,6 +54,8 @@ to standard output. Nothing in the outbox is lost by any of these:
               correction_of mutation device]
   retry       n state
   exported    file mutations
+  recovery    mutations parts [file too_large]
+  delivered   device mutations received waiting needs_attention replayed
   collection  collection records
   record      collection id record [seq state n]
   conflict    id collection record field kept other resolved [now]
@@ -93,7 +95,7 @@ func DeviceCommand() *cobra.Command {
 	c.PersistentFlags().BoolVar(&d.json, "json", false, "one line of JSON for each result")
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return d.usage(c, err.Error()+".") })
 	c.AddCommand(d.enrollCommand(), d.observeCommand(), d.fillCommand(), d.syncCommand(), d.pullCommand(), d.checkCommand(),
-		d.statusCommand(), d.recordsCommand(), d.outboxCommand(), d.conflictsCommand(), d.watchCommand())
+		d.statusCommand(), d.recordsCommand(), d.outboxCommand(), d.conflictsCommand(), d.recoveryCommand(), d.watchCommand())
 	return c
 }
 
