@@ -381,3 +381,47 @@ func copyFolder(from, to string) error {
 		return os.WriteFile(target, raw, 0o600)
 	})
 }
+
+// putBack makes a folder hold what another holds, file by file: a process that
+// died leaves its files where they were.
+func putBack(image, folder string) error {
+	var gone []string
+	err := filepath.WalkDir(folder, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(image, name)); errors.Is(err, os.ErrNotExist) {
+			gone = append(gone, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, path := range gone {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return filepath.WalkDir(image, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(image, path)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			return os.MkdirAll(filepath.Join(folder, name), 0o700)
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(folder, name), raw, 0o600) // the file stays the same one
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sort"
@@ -21,13 +22,16 @@ type model struct {
 	r        *run
 	saves    map[*phone][]*saveOf
 	all      []*saveOf
-	verdicts map[string]verdictOf        // by stamp and content
+	verdicts map[string]string           // by stamp and content
 	parked   map[*phone]map[string]bool  // stamps
 	reads    map[*phone]map[string]int64 // record -> newest version that was shown
 	epochs   map[*phone]string           // of reads
 	resets   map[*phone]int
-	gone     map[string]int64 // collection/id -> seq of its delete
-	changes  int              // of people's scopes
+	gone     map[string]int64       // collection/id -> seq of its delete
+	changes  int                    // of people's scopes
+	sent     map[string][]client.Op // ops as they were sent, by stamp and mark
+	backs    int                    // how often the server went back
+	ahead    map[*phone]bool        // phones that know more than the server does since it went back
 }
 
 // saveOf is a mutation that a phone acknowledged as saved.
@@ -35,23 +39,19 @@ type saveOf struct {
 	what, mark, stamp string
 	ops               []client.Op
 	at                time.Time // true time
-	skewed            bool      // the phone's clock was wrong then
+	measured          bool      // the phone knew how far its clock was off
+	byPerson          bool      // somebody sent it again or released it
 	owner             *phone
 	place             int // in the order of the owner's saves
 }
 
-type verdictOf struct {
-	text string
-	line int
-}
-
 func newModel(r *run) *model {
-	return &model{r: r, saves: map[*phone][]*saveOf{}, verdicts: map[string]verdictOf{}, parked: map[*phone]map[string]bool{},
-		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, resets: map[*phone]int{}, gone: map[string]int64{}}
+	return &model{r: r, saves: map[*phone][]*saveOf{}, verdicts: map[string]string{}, parked: map[*phone]map[string]bool{},
+		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, resets: map[*phone]int{}, gone: map[string]int64{}, ahead: map[*phone]bool{}, sent: map[string][]client.Op{}}
 }
 
 func (m *model) saved(p *phone, what, mark string, ops []client.Op, s client.Saved) {
-	one := &saveOf{what: what, mark: mark, stamp: s.Stamp, ops: ops, at: m.r.now(), skewed: p.skew != 0, owner: p, place: len(m.saves[p])}
+	one := &saveOf{what: what, mark: mark, stamp: s.Stamp, ops: ops, at: m.r.now(), measured: p.measured && p.skew == p.knownSkew, owner: p, place: len(m.saves[p])}
 	m.saves[p] = append(m.saves[p], one)
 	p.moved = true
 	m.all = append(m.all, one)
@@ -61,7 +61,12 @@ func (m *model) saved(p *phone, what, mark string, ops []client.Op, s client.Sav
 func (m *model) perhaps(*phone, string, string) {}
 
 // touchedByPerson: a person dealt with a parked mutation.
-func (m *model) touchedByPerson(p *phone, stamp string) { delete(m.parked[p], stamp) }
+func (m *model) touchedByPerson(p *phone, stamp string) {
+	delete(m.parked[p], stamp)
+	for _, s := range m.saves[p] {
+		s.byPerson = s.byPerson || s.stamp == stamp
+	}
+}
 
 // forked: the copy holds what the original held.
 func (m *model) forked(p, q *phone) {
@@ -69,6 +74,18 @@ func (m *model) forked(p, q *phone) {
 	m.parked[q] = map[string]bool{}
 	for s := range m.parked[p] {
 		m.parked[q][s] = true
+	}
+}
+
+// wentBack: the server has forgotten what it did since the backup.
+func (m *model) wentBack(b *backup, head int64) {
+	m.backs++
+	m.verdicts = maps.Clone(b.verdicts)
+	for _, p := range m.r.phones {
+		p.head = 0
+		if p.mark > b.head {
+			m.ahead[p] = true
+		}
 	}
 }
 
@@ -90,6 +107,7 @@ func contentKey(stamp string, ops []byte) string {
 // answered sees each answer as it leaves the server, whether it arrives or not.
 func (m *model) answered(l *letter, a *answer) {
 	body := a.plain()
+	m.checkRewound(l, a, body)
 	switch {
 	case l.path == "/api/sync/push" && a.status == http.StatusOK:
 		l.p.moved = true
@@ -102,6 +120,27 @@ func (m *model) answered(l *letter, a *answer) {
 		m.r.note("%s %s %d %s", l.p.name, l.path, a.status, codeOf(body))
 	}
 	m.r.checkLeak(l, body)
+}
+
+// checkRewound: a phone that knows of more than the server has is told at its
+// next contact, however far the server has grown since (INV-20).
+func (m *model) checkRewound(l *letter, a *answer, body []byte) {
+	if l.path != "/api/sync/push" && l.path != "/api/sync/pull" || a.status != http.StatusOK {
+		return
+	}
+	if m.r.server != nil {
+		l.p.heard = m.r.headNow()
+	}
+	var got struct {
+		Rewound bool `json:"rewound"`
+	}
+	if !m.ahead[l.p] || json.Unmarshal(body, &got) != nil {
+		return
+	}
+	if !got.Rewound {
+		m.r.fail(20, "%s knows the history up to %d, the server went back behind it, and does not say so", l.p.name, l.p.mark)
+	}
+	delete(m.ahead, l.p)
 }
 
 func codeOf(body []byte) string {
@@ -128,6 +167,10 @@ func (m *model) pushAnswered(l *letter, body []byte) {
 	}
 	r.note("%s pushes: rewound=%v %s", l.p.name, got.Rewound, strings.Join(line, " "))
 	for _, mu := range asked.Mutations {
+		var ops []client.Op
+		if mark := markShape.FindString(string(mu.Ops)); mark != "" && json.Unmarshal(mu.Ops, &ops) == nil {
+			m.sent[mu.Stamp+" "+mark] = ops
+		}
 		v, ok := verdicts[mu.N]
 		if !ok {
 			r.fail(4, "%s got no verdict on %d", l.p.name, mu.N)
@@ -139,10 +182,10 @@ func (m *model) pushAnswered(l *letter, body []byte) {
 		v.Replayed, v.N = false, 0
 		text, _ := json.Marshal(v)
 		key := contentKey(mu.Stamp, mu.Ops)
-		if old, ok := m.verdicts[key]; ok && old.text != string(text) {
-			r.fail(3, "the verdict on %s of %s was %s and is %s", mu.Stamp, l.p.name, old.text, text)
+		if old, ok := m.verdicts[key]; ok && old != string(text) {
+			r.fail(3, "the verdict on %s of %s was %s and is %s", mu.Stamp, l.p.name, old, text)
 		}
-		m.verdicts[key] = verdictOf{string(text), 0}
+		m.verdicts[key] = string(text)
 	}
 }
 
@@ -191,7 +234,9 @@ func (m *model) pullAnswered(l *letter, body []byte) {
 	if got.Reset {
 		m.resets[l.p]++
 	}
-	if m.epochs[l.p] != got.Epoch {
+	// A machine put back to a snapshot does not know it, and keeps its epoch;
+	// the marks tell.
+	if m.epochs[l.p] != got.Epoch || got.Rewound {
 		m.epochs[l.p], m.reads[l.p] = got.Epoch, map[string]int64{}
 	}
 	l.p.moved = l.p.moved || got.Reset || len(got.Changes) > 0
@@ -222,6 +267,9 @@ func (m *model) synced(p *phone, clean bool) error {
 	r := m.r
 	if p.d == nil || p.disk.isDead() {
 		return nil
+	}
+	if p.err == nil {
+		p.measured, p.knownSkew, p.mark = true, p.skew, p.heard
 	}
 	if !p.moved && p.err == nil {
 		return nil // it has sent nothing and got nothing new

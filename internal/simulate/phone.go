@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -35,7 +36,11 @@ type phone struct {
 	moved   bool           // something has changed here since it was looked at
 	head    int64          // the server's when this phone last synced without fault, while healing
 	random  *rand.ChaCha8
-	count   int // acts, for marks
+
+	measured  bool // it knows how far its clock is off, as of knownSkew
+	knownSkew time.Duration
+	heard     int64 // the server's newest seq at the last answer
+	mark      int64 // the same, at the last sync that was noted
 }
 
 // roster is who is there, in this order.
@@ -119,10 +124,7 @@ func (p *phone) off() error {
 		return err
 	}
 	image := p.disk.image
-	if err := os.RemoveAll(p.folder); err != nil {
-		return err
-	}
-	return os.Rename(image, p.folder)
+	return errors.Join(putBack(image, p.folder), os.RemoveAll(image))
 }
 
 // fallen deals with a phone that died in an act.

@@ -27,6 +27,8 @@ import (
 	"sync"
 	"testing/synctest"
 	"time"
+
+	"github.com/fieldpost/fieldpost/internal/records"
 )
 
 // Result is what a run ended with.
@@ -61,10 +63,12 @@ type run struct {
 	naps  []*nap
 	clock time.Duration // since begin
 
+	home    string // the server's folder
 	server  *server
 	up      bool
 	boots   int
 	phones  []*phone
+	backups []*backup
 	ghosts  []ghost // requests that the network delivers once more, later
 	healing bool
 
@@ -126,7 +130,8 @@ func Run(script *Script, tamper *Tamper, keepLog bool) (res Result, err error) {
 		synctest.Wait()
 	}()
 	r.model = newModel(r)
-	if err := unpack(filepath.Join(r.folder, "server")); err != nil {
+	r.home = filepath.Join(r.folder, "server")
+	if err := unpack(r.home); err != nil {
 		return res, err
 	}
 	if err := r.boot(); err != nil {
@@ -211,7 +216,7 @@ func (r *run) fail(inv int, format string, args ...any) {
 // boot starts the server on its folder.
 func (r *run) boot() error {
 	r.boots++
-	v, err := boot(filepath.Join(r.folder, "server"), r.now, r.serverTamper(), r.script.Limit)
+	v, err := boot(r.home, r.now, r.serverTamper(), r.script.Limit, true)
 	if err != nil {
 		return errors.Join(err, v.stop())
 	}
@@ -241,11 +246,10 @@ func (r *run) fallen() error {
 	}
 	r.server = nil
 	synctest.Wait()
-	folder := filepath.Join(r.folder, "server")
-	if err := os.RemoveAll(folder); err != nil {
+	if err := putBack(image, r.home); err != nil {
 		return err
 	}
-	return os.Rename(image, folder)
+	return os.RemoveAll(image)
 }
 
 // standing starts the server again if it is down.
@@ -442,7 +446,12 @@ func (r *run) ask(l *letter) answer {
 			body = other
 		}
 	}
-	return r.server.handle(l.method, l.path, l.token, l.header, body)
+	token := l.token
+	// PocketBase reads the system's clock for this.
+	if _, expired := records.ReadClaims(token, r.now()); expired {
+		token += "x"
+	}
+	return r.server.handle(l.method, l.path, token, l.header, body)
 }
 
 // deliverTogether brings pushes of several phones at once: the writer is held

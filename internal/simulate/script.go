@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -30,18 +31,22 @@ type Step struct {
 
 // What a step does.
 const (
-	Save    = "save"    // a person saves N times, What says what
-	Sync    = "sync"    // phones sync
-	Pass    = "pass"    // N seconds pass
-	Clock   = "clock"   // the phone's clock is N seconds off from now on
-	Full    = "full"    // the phone's disk is full; Who -1: the server's
-	Free    = "free"    // and has room again
-	Reboot  = "reboot"  // the server's process dies between two requests
-	Restart = "restart" // the phone's process does
-	Rest    = "rest"    // a write over REST, by Who's person, or -1: in the dashboard
-	Change  = "change"  // an administrator changes What of the phone's person or of a site
-	Fork    = "fork"    // the phone's store is copied to another phone
-	Lose    = "lose"    // the phone is gone for good
+	Save     = "save"     // a person saves N times, What says what
+	Sync     = "sync"     // phones sync
+	Pass     = "pass"     // N seconds pass
+	Clock    = "clock"    // the phone's clock is N seconds off from now on
+	Full     = "full"     // the phone's disk is full; Who -1: the server's
+	Free     = "free"     // and has room again
+	Reboot   = "reboot"   // the server's process dies between two requests
+	Restart  = "restart"  // the phone's process does
+	Rest     = "rest"     // a write over REST, by Who's person, or -1: in the dashboard
+	Change   = "change"   // an administrator changes What of the phone's person or of a site
+	Fork     = "fork"     // the phone's store is copied to another phone
+	Lose     = "lose"     // the phone is gone for good
+	Backup   = "backup"   // a backup is made, and a snapshot of the machine
+	Restore  = "restore"  // the N-th last backup is restored
+	Rollback = "rollback" // the N-th last snapshot is put back, behind the server's back
+	Copy     = "copy"     // a copy of the folder is served from now on
 )
 
 // Fault is something that goes wrong with one request of a step.
@@ -73,12 +78,20 @@ func Plan(seed uint64) *Script {
 	if g.IntN(3) == 0 {
 		s.Limit = 3 + g.IntN(4)
 	}
-	steps := 50 + g.IntN(40)
-	for range steps {
+	for range 50 + g.IntN(40) {
 		s.Steps = append(s.Steps, planStep(g, s))
+	}
+	// Half of the runs see their server go back in time, some of them twice.
+	for range g.IntN(4) - 1 {
+		at := len(s.Steps)/4 + g.IntN(len(s.Steps)/4)
+		s.insert(at, Step{Do: Backup, Seed: g.Uint64()})
+		back := at + 2 + g.IntN(len(s.Steps)-at-2)
+		s.insert(back, Step{Do: []string{Restore, Restore, Rollback, Copy}[g.IntN(4)], N: g.IntN(2), Seed: g.Uint64()})
 	}
 	return s
 }
+
+func (s *Script) insert(at int, p Step) { s.Steps = slices.Insert(s.Steps, at, p) }
 
 // acts are what the people of each phone of the roster do, the likely more often.
 var acts = map[int][]string{
@@ -154,8 +167,8 @@ func planStep(g *rand.Rand, s *Script) Step {
 	case d < 99:
 		p.Do = Fork
 	default:
-		p.Do = Pass
-		p.N = 60
+		p.Do = Lose
+		p.Who = 3 + g.IntN(s.Phones-3)
 	}
 	return p
 }

@@ -48,12 +48,13 @@ type server struct {
 }
 
 // boot starts a process on a folder.
-func boot(folder string, now func() time.Time, tamper func(string, []any) (string, bool), limit int) (*server, error) {
+// owner tells that it serves the folder, and so decides whose history this is.
+func boot(folder string, now func() time.Time, tamper func(string, []any) (string, bool), limit int, owner bool) (*server, error) {
 	v := &server{folder: folder, disk: &disk{folder: folder, tamper: tamper}}
 	v.app = core.NewBaseApp(core.BaseAppConfig{DataDir: folder, DBConnect: func(path string) (*dbx.DB, error) {
 		return dbx.NewFromDB(v.disk.open(wiring.DataSource(path)), "sqlite"), nil
 	}})
-	v.s = wiring.New(v.app, wiring.Config{Now: now})
+	v.s = wiring.New(v.app, wiring.Config{Now: now, Owner: owner})
 	hooks.Register(v.app, v.s)
 	if limit > 0 {
 		v.s.Exchange.Limits.Mutations, v.s.Exchange.Limits.Changes = limit, limit
@@ -198,7 +199,7 @@ func makeTemplate() (files map[string][]byte, err error) {
 	if err := os.WriteFile(seal.KeyPath(dir), key, 0o600); err != nil {
 		return nil, err
 	}
-	v, err := boot(dir, func() time.Time { return begin }, nil, 0)
+	v, err := boot(dir, func() time.Time { return begin }, nil, 0, false)
 	if err != nil {
 		return nil, err
 	}

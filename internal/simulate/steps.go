@@ -49,6 +49,7 @@ func (r *run) phone(i int) *phone {
 // step runs one step.
 func (r *run) step(s *Step) error {
 	r.pass(7 * time.Second)
+	time.Sleep(2 * time.Second) // of the bubble: what the server does by the clock in the background is done
 	if err := r.standing(); err != nil {
 		return err
 	}
@@ -99,6 +100,10 @@ func (r *run) step(s *Step) error {
 		if p != nil {
 			err = r.fork(p)
 		}
+	case Backup:
+		err = r.backup()
+	case Restore, Rollback, Copy:
+		err = r.goBack(s)
 	case Lose:
 		if p != nil && len(r.living()) > 2 {
 			r.note("%s lost", p.name)
