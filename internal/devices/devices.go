@@ -209,9 +209,8 @@ func (s *Service) Challenge(device string) (*wire.ChallengeAnswer, error) {
 }
 
 // Renew gives a token to who holds the device's key, and admits the device
-// that goes on where a forked one stops. A revoked device gets one for push
-// only, and so does what goes on for it (PUSH-10). challenge_expired,
-// bad_signature, device_exists, bad_request.
+// that goes on where a forked one stops. challenge_expired, bad_signature,
+// device_revoked, device_exists, bad_request.
 func (s *Service) Renew(req wire.RenewRequest) (string, error) {
 	var c challenge
 	raw, ok := s.Key.Verify("challenge", req.Challenge)
@@ -242,16 +241,15 @@ func (s *Service) Renew(req wire.RenewRequest) (string, error) {
 		if d == nil || !d.Key.Verify([]byte(text), req.Signature) {
 			return fault.New(fault.BadSignature, "The signature does not fit the device's key.")
 		}
+		if d.Revoked {
+			return fault.New(fault.DeviceRevoked, "The device was signed out.")
+		}
 		id := d.ID
 		if req.NewDevice != nil {
 			id = newID
 			if err := s.succeed(tx, d, req.NewDevice, thumbprint); err != nil {
 				return err
 			}
-		}
-		if d.Revoked {
-			token, err = tx.PushToken(d.Person.ID, id)
-			return err
 		}
 		token, err = tx.Token(d.Person.ID, id)
 		return err
