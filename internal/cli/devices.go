@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/spf13/cobra"
+
+	"github.com/fieldpost/fieldpost/internal/wiring"
+)
+
+// devicesCommand is what an operator does at the server with other people's
+// devices; `device` is one's own.
+func devicesCommand(open Open) *cobra.Command {
+	root := &cobra.Command{Use: "devices", Short: "The devices that this server knows: list, revoke"}
+
+	list := &cobra.Command{Use: "list", Short: "List them", Args: cobra.NoArgs}
+	listDir := dirFlag(list)
+	asJSON := list.Flags().Bool("json", false, "print one JSON line for each")
+	list.RunE = func(*cobra.Command, []string) error {
+		return withApp(open, *listDir, func(_ core.App, s *wiring.Services) error {
+			all, err := s.Store.Devices()
+			if err != nil {
+				return fail(ExitUnexpected, err.Error(), "")
+			}
+			for _, d := range all {
+				state := "in use"
+				if d.Revoked {
+					state = "revoked"
+				}
+				if *asJSON {
+					err = json.NewEncoder(os.Stdout).Encode(d)
+				} else {
+					_, err = fmt.Printf("%s  %-7s  %-15s  %-18s  since %s  %s %s %s\n", d.ID, state, d.Role, d.Person, d.Enrolled, d.Organization, d.Platform, d.Name)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+
+	revoke := &cobra.Command{Use: "revoke ID", Short: "Sign a device out; what it still holds it may hand in, into quarantine", Args: cobra.ExactArgs(1)}
+	revokeDir := dirFlag(revoke)
+	revoke.RunE = func(_ *cobra.Command, args []string) error {
+		return withApp(open, *revokeDir, func(_ core.App, s *wiring.Services) error {
+			found, err := s.Revoke(args[0])
+			if err != nil {
+				return fail(ExitUnexpected, err.Error(), "Try again in a moment.")
+			}
+			if !found {
+				return fail(ExitUsage, "there is no device "+args[0], "List the ids: fieldpost devices list")
+			}
+			fmt.Println("The device is signed out. It reads nothing more; what it still holds it may hand in, and that is kept in quarantine.")
+			return nil
+		})
+	}
+	root.AddCommand(list, revoke)
+	return root
+}

@@ -1,0 +1,44 @@
+package wiring
+
+import (
+	"context"
+
+	"github.com/fieldpost/fieldpost/internal/exchange"
+	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// HeldView and DeviceView are what the commands show.
+type (
+	HeldView   = records.HeldView
+	DeviceView = records.DeviceView
+)
+
+// Repair releases a held mutation or, with adopt, makes it a coordinator's own.
+// as is an id or e-mail, "" for the command line itself; known is false where
+// there is no such person.
+func (s *Services) Repair(id, as string, adopt bool, ops []any) (out *wire.Repaired, known bool, err error) {
+	r := exchange.Repair{ID: id, Ops: ops}
+	if as != "" {
+		p, err := s.Store.PersonBy(as)
+		if err != nil || p == nil {
+			return nil, false, err
+		}
+		r.By = p.ID
+	}
+	if adopt {
+		out, err = s.Exchange.Adopt(context.Background(), r)
+	} else {
+		out, err = s.Exchange.Release(context.Background(), r)
+	}
+	return out, true, err
+}
+
+// Revoke signs a device out; false when there is no such device.
+func (s *Services) Revoke(device string) (found bool, err error) {
+	err = s.Store.TransactPeople(func(tx *records.People) error {
+		found, err = tx.Revoke(device)
+		return err
+	})
+	return found, err
+}
