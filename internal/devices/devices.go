@@ -80,8 +80,12 @@ func (s *Service) MakeInvite(code string, i records.Invite) (string, error) {
 		i.Expires = s.Now().Add(InviteLife)
 	}
 	return code, s.Store.TransactPeople(func(tx *records.People) error {
-		if i.Role == access.Staff && !tx.Served(i.Sites) {
-			return fault.New(fault.NotAllowed, "A site that no organization serves can't enrol staff.")
+		if i.Role == access.Staff {
+			if served, err := tx.Served(i.Sites); err != nil {
+				return err
+			} else if !served {
+				return fault.New(fault.NotAllowed, "A site that no organization serves can't enrol staff.")
+			}
 		}
 		return tx.MakeInvite(s.Key.Invite(NormaliseCode(code)), i)
 	})
@@ -174,8 +178,13 @@ func (s *Service) admit(tx *records.People, req wire.EnrollRequest, thumbprint, 
 		return nil, fault.New(fault.InviteExpired, "The invite has expired.")
 	case invite.Used >= invite.Uses:
 		return nil, fault.New(fault.InviteUsed, "The invite was used up.")
-	case invite.Role == access.Staff && !tx.Served(invite.Sites):
-		return nil, fault.New(fault.InviteInvalid, "No organization serves the site.")
+	}
+	if invite.Role == access.Staff {
+		if served, err := tx.Served(invite.Sites); err != nil {
+			return nil, err
+		} else if !served {
+			return nil, fault.New(fault.InviteInvalid, "No organization serves the site.")
+		}
 	}
 	who, err := tx.AddPerson(access.Person{Role: invite.Role, Organization: invite.Organization, Sites: invite.Sites, Locale: "en"})
 	if err != nil {
@@ -209,8 +218,9 @@ func (s *Service) Challenge(device string) (*wire.ChallengeAnswer, error) {
 }
 
 // Renew gives a token to who holds the device's key, and admits the device
-// that goes on where a forked one stops. challenge_expired, bad_signature,
-// device_revoked, device_exists, bad_request.
+// that goes on where a forked one stops. A revoked device gets one for push
+// only, and so does what goes on for it (PUSH-10). challenge_expired,
+// bad_signature, device_exists, bad_request.
 func (s *Service) Renew(req wire.RenewRequest) (string, error) {
 	var c challenge
 	raw, ok := s.Key.Verify("challenge", req.Challenge)
@@ -241,15 +251,16 @@ func (s *Service) Renew(req wire.RenewRequest) (string, error) {
 		if d == nil || !d.Key.Verify([]byte(text), req.Signature) {
 			return fault.New(fault.BadSignature, "The signature does not fit the device's key.")
 		}
-		if d.Revoked {
-			return fault.New(fault.DeviceRevoked, "The device was signed out.")
-		}
 		id := d.ID
 		if req.NewDevice != nil {
 			id = newID
 			if err := s.succeed(tx, d, req.NewDevice, thumbprint); err != nil {
 				return err
 			}
+		}
+		if d.Revoked {
+			token, err = tx.PushToken(d.Person.ID, id)
+			return err
 		}
 		token, err = tx.Token(d.Person.ID, id)
 		return err

@@ -109,6 +109,63 @@ func TestAbsent(t *testing.T) {
 	})
 }
 
+func TestPeopleAbsent(t *testing.T) {
+	r := rig.New(t)
+	ngo, hotel := r.Organization("Outreach"), r.Organization("Hotel")
+	site, alone := r.Site("Hotel one", hotel, ngo), r.Site("Hotel two", hotel, "")
+	rename := func(from, to string) {
+		t.Helper()
+		if _, err := r.App.NonconcurrentDB().NewQuery("ALTER TABLE " + from + " RENAME TO " + to).Execute(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lost := func(table string, fn func(tx *records.People) error) error {
+		t.Helper()
+		rename(table, "away")
+		defer rename("away", table)
+		return r.S.Store.TransactPeople(fn)
+	}
+	noTable := func(err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "no such table") {
+			t.Errorf("%v", err)
+		}
+	}
+	t.Run("[ENROL-1] a site that can't be looked up is not one that nobody serves", func(t *testing.T) {
+		for _, c := range []struct {
+			sites []string
+			want  bool
+		}{{[]string{site}, true}, {[]string{site, alone}, false}, {[]string{rig.ID()}, false}, {nil, false}} {
+			err := r.S.Store.TransactPeople(func(tx *records.People) error {
+				served, err := tx.Served(c.sites)
+				if served != c.want {
+					t.Errorf("%v: %v", c.sites, served)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		invite := r.Invite(access.Staff, hotel, 1, site)
+		noTable(lost("sites", func(tx *records.People) error { _, err := tx.Served([]string{site}); return err }))
+		r.NewDevice().Enroll(invite)
+	})
+	t.Run("[HOUSE] an organization that can't be looked up is not made a second time", func(t *testing.T) {
+		find := func(tx *records.People) error {
+			id, err := tx.FindOrMake("organizations", "Outreach", nil)
+			if err == nil && id != ngo {
+				t.Errorf("another one was made: %s", id)
+			}
+			return err
+		}
+		noTable(lost("organizations", find))
+		if err := r.S.Store.TransactPeople(find); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // exists and found are Exists and Find where the database can be read.
 func exists(t *testing.T, tx *records.Tx, collection, id string) bool {
 	t.Helper()

@@ -249,23 +249,32 @@ func (p *People) MakeInvite(code string, i Invite) error {
 	return nil
 }
 
-// Served tells whether each of the sites is served by an organization: one
-// without can't enrol staff.
-func (p *People) Served(sites []string) bool {
+// Served tells whether each of the sites is there and served by an
+// organization: one without can't enrol staff.
+func (p *People) Served(sites []string) (bool, error) {
 	for _, id := range sites {
 		r, err := p.app.FindRecordById("sites", id)
-		if err != nil || r.GetString("served_by") == "" {
-			return false
+		switch {
+		case absent(err):
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("find site %s: %w", id, err)
+		case r.GetString("served_by") == "":
+			return false, nil
 		}
 	}
-	return len(sites) > 0
+	return len(sites) > 0, nil
 }
 
 // FindOrMake gives the id of the record of an organization or site with a
 // name, made with these values when there is none.
 func (p *People) FindOrMake(collection, name string, values map[string]any) (string, error) {
-	if r, err := p.app.FindFirstRecordByData(collection, "name", name); err == nil {
-		return r.Id, nil
+	have, err := p.app.FindFirstRecordByData(collection, "name", name)
+	if err == nil {
+		return have.Id, nil
+	}
+	if !absent(err) { // a second one of the name would take the first one's place
+		return "", fmt.Errorf("find %s: %w", collection, err)
 	}
 	c, err := p.app.FindCachedCollectionByNameOrId(collection)
 	if err != nil {
