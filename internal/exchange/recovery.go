@@ -30,9 +30,7 @@ func (s *Service) Recover(ctx context.Context, file *wire.Recovery) (*wire.Recov
 	}
 	verdicts, err := s.submit(ctx, &wire.Push{Device: file.Device, Mutations: file.Mutations}, true)
 	if fault.Is(err, fault.DeviceForked) {
-		f := fault.Of(err).WithHint(forkedFile)
-		f.Retry = fault.Never // nobody but the device itself can renew it
-		return nil, f
+		return nil, fault.Of(err).WithHint(forkedFile)
 	}
 	if err != nil {
 		return nil, err

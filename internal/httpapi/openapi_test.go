@@ -166,7 +166,8 @@ func TestOpenAPI(t *testing.T) {
 		for name, message := range map[string]any{"Hello": wire.Hello{}, "Limits": wire.Limits{}, "Key": wire.Key{}, "EnrollAnswer": wire.EnrollAnswer{}, "Person": wire.Person{},
 			"ChallengeAnswer": wire.ChallengeAnswer{}, "NewDevice": wire.NewDevice{}, "RenewRequest": wire.RenewRequest{}, "Op": wire.Op{}, "Mutation": wire.Mutation{},
 			"PushRequest": wire.PushRequest{}, "Conflict": wire.Conflict{}, "Verdict": wire.Verdict{}, "PushAnswer": wire.PushAnswer{}, "PullRequest": wire.PullRequest{},
-			"Change": wire.Change{}, "RepairRequest": wire.RepairRequest{}, "Repaired": wire.Repaired{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{}} {
+			"Change": wire.Change{}, "RepairRequest": wire.RepairRequest{}, "Repaired": wire.Repaired{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{},
+			"RecoveryAnswer": wire.RecoveryAnswer{}, "RecoveryVerdict": wire.RecoveryVerdict{}} {
 			var all, always []string
 			for i := range reflect.TypeOf(message).NumField() {
 				tag, option, _ := strings.Cut(reflect.TypeOf(message).Field(i).Tag.Get("json"), ",")
@@ -205,6 +206,7 @@ func TestOpenAPI(t *testing.T) {
 		c.renewals(e)
 		c.pushes(e)
 		c.pulls(e)
+		c.recoveries(e)
 		c.repairs(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
@@ -241,9 +243,11 @@ func TestOpenAPI(t *testing.T) {
 
 // elsewhere are answers that take more than a request, each with who shows them.
 var elsewhere = map[string]string{
-	"POST /api/sync/push 503 quarantine_full":  "internal/exchange: the quota of the quarantine",
-	"POST /api/sync/renew 403 device_revoked":  "internal/devices: a device that was signed out",
-	"POST /api/sync/pull 426 upgrade_required": "internal/wire: there is no schema yet below the oldest that may pull",
+	"POST /api/sync/push 503 quarantine_full":     "internal/exchange: the quota of the quarantine",
+	"POST /api/sync/recovery 503 busy":            "as for push: the two share a queue",
+	"POST /api/sync/recovery 503 quarantine_full": "internal/exchange: the quota of the quarantine",
+	"POST /api/sync/renew 403 device_revoked":     "internal/devices: a device that was signed out",
+	"POST /api/sync/pull 426 upgrade_required":    "internal/wire: there is no schema yet below the oldest that may pull",
 }
 
 // examples sends the examples of requests, in the order in which a device
