@@ -104,11 +104,11 @@ func DecodePush(body []byte, limits Limits) (*Push, error) {
 	}
 	p.Mutations = make([]Received, 0, count)
 	last := int64(0)
-	for m, depth := range elements(env["mutations"]) {
-		r, err := decodeMutation(m, depth)
-		if err != nil {
-			return nil, err
-		}
+	decoded, err := decodeMany(env["mutations"], count)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range decoded {
 		if r.N <= last {
 			return nil, fault.New(fault.BadRequest, "The n of the mutations do not ascend.")
 		}
