@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -192,6 +193,41 @@ func TestSealing(t *testing.T) {
 		want(t, "saved", status(t, d).Saved, 0)
 		worker, _ := enrolled(t, f) // the control: in clear it may be saved
 		if _, err := worker.Do(large); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	t.Run("[KEPT] a report that staff saved takes at most 3 KB until it is let go of, and 768 KiB can be sealed", func(t *testing.T) {
+		f := newFake(t)
+		d, path := tablet(t, f)
+		size := func() int64 {
+			if _, err := d.store.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+				t.Fatal(err)
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return info.Size()
+		}
+		before := size()
+		const reports = 60
+		answers := map[string]any{}
+		for i := range 12 {
+			answers[fmt.Sprintf("hotel_house.%02d", i)] = "yes"
+		}
+		for range reports {
+			if _, err := d.Do(Op{Op: wire.OpCreate, Collection: "submissions", Fields: map[string]any{"checklist": id15(1), "version": 1,
+				"event_time": "2026-01-11T04:55:00.000Z", "answers": answers, "site": id15(2)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		each := (size() - before) / reports
+		if each > 3<<10 {
+			t.Errorf("%d bytes each", each)
+		}
+		t.Logf("%d bytes each", each)
+		if _, err := d.Do(Op{Op: wire.OpCreate, Collection: "observations", Fields: map[string]any{"note": strings.Repeat("x", 766<<10)}}); err != nil {
 			t.Fatal(err)
 		}
 	})
