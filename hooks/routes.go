@@ -32,5 +32,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.POST("/push", httpapi.Handle(s.API.Push))
 	sync.POST("/recovery", httpapi.Handle(s.API.Recover))
 	sync.POST("/pull", httpapi.Handle(s.API.Pull))
+	sync.POST("/quarantine/{id}/release", httpapi.Handle(s.API.Release))
+	sync.POST("/quarantine/{id}/adopt", httpapi.Handle(s.API.Adopt))
 	sync.Any("/{path...}", s.API.NotFound)
 }

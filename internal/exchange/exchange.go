@@ -31,6 +31,7 @@ type Service struct {
 	Live   *Hub
 
 	jobs    chan *job
+	acts    chan *act
 	stop    chan struct{}
 	done    chan struct{}
 	waiting atomic.Int64 // mutations in jobs and in the writer's hands
@@ -58,7 +59,7 @@ const (
 func New(store *records.Store, key *seal.Installation, now func() time.Time, log func() *slog.Logger) *Service {
 	return &Service{Store: store, Key: key, Limits: wire.DefaultLimits, Now: now, Log: log, Live: NewHub(now),
 		head: headKeeper{make(chan struct{}, 1), make(chan struct{})},
-		jobs: make(chan *job, maxQueue), stop: make(chan struct{}), done: make(chan struct{})}
+		jobs: make(chan *job, maxQueue), acts: make(chan *act), stop: make(chan struct{}), done: make(chan struct{})}
 }
 
 // Start starts the writer and the pokes, once. Close ends them.
@@ -260,6 +261,11 @@ func (s *Service) write() {
 	defer close(s.done)
 	var open []*job // taken off the queue and not answered, in order of arrival
 	for {
+		select {
+		case a := <-s.acts: // one between two groups: neither waits for all of the other
+			a.run(s)
+		default:
+		}
 		open = s.gather(open)
 		if len(open) == 0 {
 			return
@@ -301,10 +307,12 @@ func (s *Service) gather(open []*job) []*job {
 		return begun
 	default:
 	}
-	if len(open) == 0 {
+	for len(open) == 0 {
 		select {
 		case <-s.stop:
 			return nil
+		case a := <-s.acts:
+			a.run(s)
 		case j := <-s.jobs:
 			open = append(open, j)
 		}
@@ -361,6 +369,11 @@ func (s *Service) answer(group []*job) []*job {
 func (s *Service) reply(j *job) {
 	j.answered = true
 	s.release(j)
+	if j.err == nil && allFull(j.verdicts) {
+		j.err = fault.New(fault.QuarantineFull, noRoom)
+		// A person has to act first; but what is saved meanwhile may be fine.
+		j.err.(*fault.Fault).RetryAfter = time.Minute
+	}
 	j.answer <- j.err
 }
 

@@ -24,6 +24,9 @@ type pushing struct {
 	at        int64 // ms, of this receipt
 	offset    int64 // the request's own offset, for mutations without one
 	kept      map[int64]kept
+
+	adopting bool           // a coordinator makes another's mutation their own (PUSH-6)
+	origin   map[string]any // of what comes out of quarantine: goes into each entry's extra
 }
 
 // run gives the jobs of a group their verdicts, and answers each as soon as its
@@ -216,20 +219,12 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case device == nil:
+	if device == nil {
 		j.err = fault.New(fault.Unauthenticated, "The device is not known here.")
 		return nil
-	case device.Revoked:
-		j.err = fault.New(fault.DeviceRevoked, "The device was signed out.")
-		return nil
 	}
-	c := &pushing{device: device, lineage: map[string]string{}, own: map[string]bool{}, at: j.at.UnixMilli(), actor: s.Store.Actor(device.Person), kept: j.kept}
-	for _, id := range device.Lineage {
-		p := s.Key.Device(id)
-		c.lineage[id], c.own[p] = p, true
-	}
-	c.pseudonym = c.lineage[device.ID]
+	c := s.pushingOf(device, j.at.UnixMilli())
+	c.kept = j.kept
 	if !j.push.Now.IsZero() {
 		c.offset = c.at - j.push.Now.UnixMilli()
 	}
@@ -260,6 +255,17 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 		return nil
 	}
 	return tx.Contact(device, c.at)
+}
+
+// pushingOf is what holds for a device and its person at a time (ms).
+func (s *Service) pushingOf(device *records.Device, at int64) *pushing {
+	c := &pushing{device: device, lineage: map[string]string{}, own: map[string]bool{}, at: at, actor: s.Store.Actor(device.Person)}
+	for _, id := range device.Lineage {
+		p := s.Key.Device(id)
+		c.lineage[id], c.own[p] = p, true
+	}
+	c.pseudonym = c.lineage[device.ID]
+	return c
 }
 
 // mutate runs a mutation of one op: a refusal comes before any write of it.
@@ -294,6 +300,8 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 	switch {
 	case refused == nil && r != nil:
 		refused = r.refusal // the stamp is not to be had
+	case refused == nil && c.device.Revoked:
+		refused = refuse(wire.CodeNotAllowed, signedOut)
 	case refused == nil && m.Problem != nil:
 		refused = &records.Refusal{Code: m.Problem.Code, Message: m.Problem.Message}
 	}
@@ -317,7 +325,11 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 		refused = &records.Refusal{Code: wire.CodeDependsOnRefused, Message: "What this depends on did not come within 30 days."}
 	}
 	receipt.Verdict = wire.Verdict{N: m.N, Verdict: wire.Refused, Code: refused.Code, Message: refused.Message}
-	if receipt.Verdict.Quarantine, err = s.keep(tx, c, m, refused); err != nil {
+	receipt.Verdict.Quarantine, err = s.keep(tx, c, m, refused)
+	if errors.Is(err, errFull) {
+		return full(m.N), nil // nothing of it was written; the device keeps it
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &receipt.Verdict, settle(tx, t.waited, stored, receipt)

@@ -181,7 +181,8 @@ func (a *API) notSignedIn(e *core.RequestEvent) error {
 }
 
 // RefuseRevoked is a middleware for every route: a revoked device's token is
-// refused everywhere, stock REST and realtime included (ENROL-3).
+// refused everywhere, stock REST and realtime included (ENROL-3). Only the
+// token that it gets by renewing opens push, and nothing else (PUSH-10).
 func (a *API) RefuseRevoked(e *core.RequestEvent) error {
 	if e.Auth == nil || e.Auth.IsSuperuser() {
 		return e.Next()
@@ -197,11 +198,21 @@ func (a *API) RefuseRevoked(e *core.RequestEvent) error {
 	if d == nil || d.Person.ID != e.Auth.Id {
 		return Fail(e, fault.New(fault.Unauthenticated, "The device is not known here."))
 	}
-	if d.Revoked {
+	only := records.PushOnly(e.Request.Header.Get("Authorization"))
+	switch {
+	case d.Revoked && only && e.Request.URL.Path == PushPath:
+		return e.Next() // what it holds is taken, and kept (PUSH-10)
+	case d.Revoked:
 		return Fail(e, fault.New(fault.DeviceRevoked, "The device was signed out."))
+	case only:
+		// It was signed out once and is not any more: it renews, and is in.
+		return Fail(e, fault.New(fault.TokenExpired, "This access was for handing in only."))
 	}
 	return e.Next()
 }
+
+// PushPath is the one path that takes a token for push only.
+const PushPath = "/api/sync/push"
 
 // maxSmall is the cap, in bytes as sent and inflated, of what is answered to
 // anybody without a device's access: enroll, challenge and renew.
