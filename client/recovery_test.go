@@ -311,6 +311,31 @@ func TestRecovery(t *testing.T) {
 		d.endsWell(phone)
 	})
 
+	t.Run("[PUSH-10] the file of a device that was signed out goes to quarantine, whole and open", func(t *testing.T) {
+		d := newDistrict(t)
+		phone, carrier := d.phone(access.Staff), d.phone(access.Worker)
+		id := phone.save()
+		file := phone.recover(false)
+		row, err := d.App.FindRecordById("devices", phone.status().Device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row.Set("revoked", true)
+		if err := d.App.Save(row); err != nil {
+			t.Fatal(err)
+		}
+		wantVerdicts(t, carrier.deliver(file), "refused", 0)
+		view := d.keisha.Fresh()
+		if len(view["submissions"]) != 0 || len(view["quarantine"]) != 1 {
+			t.Fatalf("%d reports, %d in quarantine", len(view["submissions"]), len(view["quarantine"]))
+		}
+		for _, kept := range view["quarantine"] {
+			if !strings.Contains(string(kept), id) || strings.Contains(string(kept), phone.status().Device) {
+				t.Fatalf("a coordinator reads %s", kept)
+			}
+		}
+	})
+
 	t.Run("[DEV-3] what was refused can be exported too; the carrier is told that it needs attention", func(t *testing.T) {
 		d := newDistrict(t)
 		phone, carrier := d.phone(access.Staff), d.phone(access.Worker)
