@@ -68,7 +68,7 @@ type pusher struct {
 	d        *Device
 	report   PushReport
 	max      int            // mutations a batch; falls when batches are too large
-	deferred map[int64]bool // pos of what was deferred in this pass
+	deferred map[int64]item // by pos, what was deferred in this pass
 	stuck    map[int64]item // by pos, what gets no verdict: not tried again in this push
 	released bool           // something stuck was parked: what waited behind it may go
 	suspects []suspect      // failed alone, with nothing yet to show that others do better
@@ -104,7 +104,7 @@ func (p *pusher) run(ctx context.Context) error {
 	}
 	for pass := 0; pass < maxPasses; {
 		before := p.decided
-		p.deferred, p.again, p.released = map[int64]bool{}, false, false
+		p.deferred, p.again, p.released = map[int64]item{}, false, false
 		if err := p.pass(ctx); err != nil {
 			return errors.Join(err, p.parkConfirmed(ctx))
 		}
@@ -169,33 +169,43 @@ func (p *pusher) next(ctx context.Context, after int64) ([]item, error) {
 }
 
 // sendable leaves out what is stuck or was deferred, and what touches a record
-// of something stuck: order per record holds.
+// of something stuck or changes one of something deferred: order per record
+// holds. A create may be just what the deferred one waits for.
 func (p *pusher) sendable(batch []item) []item {
-	held := map[Ref]bool{}
+	stuck, deferred := map[Ref]bool{}, map[Ref]bool{}
 	for _, i := range p.stuck {
 		for _, r := range touches(i.body) {
-			held[r] = true
+			stuck[Ref{Collection: r.Collection, ID: r.ID}] = true
+		}
+	}
+	for _, i := range p.deferred {
+		for _, r := range touches(i.body) {
+			deferred[Ref{Collection: r.Collection, ID: r.ID}] = true
 		}
 	}
 	return slices.DeleteFunc(batch, func(i item) bool {
-		if _, stuck := p.stuck[i.pos]; stuck || p.deferred[i.pos] {
+		_, isStuck := p.stuck[i.pos]
+		if _, waits := p.deferred[i.pos]; isStuck || waits {
 			return true
 		}
-		return len(held) > 0 && slices.ContainsFunc(touches(i.body), func(r Ref) bool { return held[r] })
+		return len(stuck)+len(deferred) > 0 && slices.ContainsFunc(touches(i.body), func(r Ref) bool {
+			record := Ref{Collection: r.Collection, ID: r.ID}
+			return stuck[record] || r.Op != wire.OpCreate && deferred[record]
+		})
 	})
 }
 
 // touches names the records of a stored body, without what is done to them.
 func touches(stored []byte) []Ref {
 	var b struct {
-		Ops []struct{ Collection, ID string } `json:"ops"`
+		Ops []struct{ Op, Collection, ID string } `json:"ops"`
 	}
 	if json.Unmarshal(stored, &b) != nil {
 		return nil // it has no known records; the server will say what is wrong
 	}
 	var all []Ref
 	for _, op := range b.Ops {
-		all = append(all, Ref{Collection: op.Collection, ID: op.ID})
+		all = append(all, Ref(op))
 	}
 	return all
 }
@@ -338,7 +348,7 @@ func (p *pusher) note(ctx context.Context, batch []item, a *pushAnswer, t timing
 	p.answered += len(answered)
 	p.decided += len(answered) - len(deferred)
 	for _, i := range deferred {
-		p.deferred[i.pos] = true
+		p.deferred[i.pos] = i
 	}
 	if a.Rewound {
 		p.report.Rewound = true

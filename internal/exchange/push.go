@@ -95,7 +95,7 @@ func (s *Service) shared(group []*job) {
 				return err
 			}
 			for j.next < len(j.push.Mutations) && len(j.push.Mutations[j.next].Ops) <= 1 {
-				v, err := s.mutate(tx, j.ctx, &j.push.Mutations[j.next])
+				v, err := s.mutate(tx, j.ctx, &j.push.Mutations[j.next], j.behind())
 				if err != nil {
 					return err
 				}
@@ -133,7 +133,7 @@ func (s *Service) alone(j *job) {
 		if err := s.open(tx, j); err != nil || j.err != nil {
 			return err
 		}
-		v, err := s.mutateAll(tx, j.ctx, m, nil)
+		v, err := s.mutateAll(tx, j.ctx, m, j.behind())
 		verdict = v
 		return err
 	})
@@ -269,8 +269,9 @@ func (s *Service) pushingOf(device *records.Device, at int64) *pushing {
 }
 
 // mutate runs a mutation of one op: a refusal comes before any write of it.
-func (s *Service) mutate(tx *records.Tx, c *pushing, m *wire.Received) (*wire.Verdict, error) {
-	v, err := s.mutateAll(tx, c, m, nil)
+// With waits set it is put off instead.
+func (s *Service) mutate(tx *records.Tx, c *pushing, m *wire.Received, waits *records.Refusal) (*wire.Verdict, error) {
+	v, err := s.mutateAll(tx, c, m, waits)
 	var refused *records.Refusal
 	if errors.As(err, &refused) {
 		return s.mutateAll(tx, c, m, refused)

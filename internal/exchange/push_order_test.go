@@ -1,0 +1,41 @@
+package exchange_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/fieldpost/fieldpost/internal/access"
+	rig "github.com/fieldpost/fieldpost/internal/testrig"
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+func TestOrderBehindWhatWaits(t *testing.T) {
+	t.Run("[PUSH-5] [PUSH-7] [MERGE-3] a change waits with an earlier one of the same record that waits for something else", func(t *testing.T) {
+		r := rig.New(t)
+		ngo := r.Organization("Outreach")
+		a := r.Enroll(access.Coordinator, ngo)
+		site, made := a.Create("sites", map[string]any{"name": "Stop", "venue": "truck_stop"})
+		other, there := a.Create("sites", map[string]any{"name": "Other", "venue": "truck_stop"})
+		report := rig.ID()
+		first := a.Mutation(rig.Update("sites", site, made.Seq, map[string]any{"notes": "first"}),
+			rig.Create("addenda", rig.ID(), map[string]any{"observation": report, "text": "on what has not come"}))
+		r.Clock.Add(1e9)
+		second := a.Mutation(rig.Update("sites", site, made.Seq, map[string]any{"notes": "second"}))
+		beside := a.Mutation(rig.Update("sites", other, there.Seq, map[string]any{"notes": "beside"}))
+		v := a.Push(first, second, beside)
+		rig.Want(t, []string{v[0].Verdict, v[1].Verdict, v[2].Verdict}, []string{wire.Deferred, wire.Deferred, wire.Applied})
+		rig.Want(t, v[1].Code, wire.CodeMissingDependency)
+
+		worker := r.Enroll(access.Worker, ngo)
+		if v := worker.Do(rig.Create("observations", report, r.Observation(""))); v.Verdict != wire.Applied {
+			t.Fatalf("%+v", v)
+		}
+		v = a.Push(first, second)
+		rig.Want(t, []string{v[0].Verdict, v[1].Verdict}, []string{wire.Applied, wire.Applied})
+		var got map[string]any
+		if err := json.Unmarshal(a.Fresh()["sites"][site], &got); err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, got["notes"], "second")
+	})
+}
