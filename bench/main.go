@@ -1,6 +1,6 @@
 // Command bench measures Fieldpost beside stock PocketBase: the same machine,
-// the same run, the same record. It prints a table and, with -json, the same as
-// JSON. Figures are for comparing within one run; see docs/PERFORMANCE.md.
+// the same run, the same record. It prints tables and, with -json FILE,
+// writes the same as JSON. Figures are for comparing within one run; see docs/PERFORMANCE.md.
 //
 //	go run ./bench            1,000 and 10,000 observations, three rounds
 //	go run ./bench -n 1000    one size
@@ -75,7 +75,7 @@ func main() {
 	}
 	sizes := flag.String("n", "1000,10000", "numbers of observations")
 	rounds := flag.Int("rounds", 3, "rounds of each size")
-	asJSON := flag.Bool("json", false, "print JSON")
+	asJSON := flag.String("json", "", "write the report to this file as JSON too")
 	flag.StringVar(&profileTo, "profile", "", "write each server's CPU profile to this name and its kind")
 	flag.Parse()
 	if err := run(*sizes, *rounds, *asJSON); err != nil {
@@ -84,8 +84,24 @@ func main() {
 	}
 }
 
-func run(sizes string, rounds int, asJSON bool) error {
-	var all []*result
+// ratio compares two ways of one run: how many times as many documents a
+// second the first moves.
+type ratio struct {
+	What   string    `json:"what"`
+	To     string    `json:"to"`
+	Docs   int       `json:"docs"`
+	Median float64   `json:"medianToMedian"`
+	Pairs  []float64 `json:"pairByPair"`
+}
+
+// report is all of a run.
+type report struct {
+	Results []*result `json:"results"`
+	Ratios  []ratio   `json:"ratios"`
+}
+
+func run(sizes string, rounds int, jsonFile string) error {
+	var all report
 	for _, text := range strings.Split(sizes, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
@@ -94,8 +110,8 @@ func run(sizes string, rounds int, asJSON bool) error {
 		push, batch := &result{What: "fieldpost push", Docs: n}, &result{What: "stock batch of 50", Docs: n}
 		raw := &result{What: "raw inserts of the rows of a push", Docs: n}
 		pull, list := &result{What: "fieldpost pull", Docs: n}, &result{What: "stock list of 500", Docs: n}
-		// The two take turns in each round, so that a machine that slows down
-		// slows both.
+		// All take turns in each round, so that a machine that slows down slows
+		// them all.
 		for i := 0; i < rounds; i++ {
 			if err := roundFieldpost(n, push, pull, raw); err != nil {
 				return fmt.Errorf("fieldpost: %w", err)
@@ -104,24 +120,45 @@ func run(sizes string, rounds int, asJSON bool) error {
 				return fmt.Errorf("stock: %w", err)
 			}
 		}
-		for _, r := range []*result{push, batch, pull, list, push, raw} {
+		for _, r := range []*result{push, raw, batch, pull, list} {
 			r.settle()
-			all = append(all, r)
+			all.Results = append(all.Results, r)
 		}
+		all.Ratios = append(all.Ratios, over(push, raw), over(push, batch), over(pull, list))
 	}
-	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(all)
+	all.print()
+	if jsonFile == "" {
+		return nil
 	}
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(jsonFile, append(text, '\n'), 0o644)
+}
+
+// print writes the report as Markdown.
+func (r *report) print() {
 	fmt.Println("| what | docs | docs/s (median) | bytes a doc up | down |\n|---|---|---|---|---|")
-	for _, r := range all {
-		fmt.Printf("| %s | %d | %.0f | %.0f | %.0f |\n", r.What, r.Docs, r.PerSec, r.Up, r.Down)
+	for _, x := range r.Results {
+		what := x.What
+		if x.Rows > 0 {
+			what = fmt.Sprintf("%s, %.1f rows a doc", what, x.Rows)
+		}
+		fmt.Printf("| %s | %d | %.0f | %.0f | %.0f |\n", what, x.Docs, x.PerSec, x.Up, x.Down)
 	}
-	fmt.Println()
-	for i := 0; i+1 < len(all); i += 2 {
-		fmt.Printf("%s / %s, %d docs: %.2f (pair by pair: %s)\n", all[i].What, all[i+1].What, all[i].Docs,
-			all[i].PerSec/all[i+1].PerSec, pairs(all[i], all[i+1]))
+	fmt.Println("\n| ratio | docs | median | pair by pair |\n|---|---|---|---|")
+	for _, x := range r.Ratios {
+		fmt.Printf("| %s / %s | %d | %.2f | %s |\n", x.What, x.To, x.Docs, x.Median, strings.Trim(fmt.Sprintf("%.2f", x.Pairs), "[]"))
 	}
-	return nil
+}
+
+func over(a, b *result) ratio {
+	r := ratio{What: a.What, To: b.What, Docs: a.Docs, Median: a.PerSec / b.PerSec}
+	for i := range a.samples {
+		r.Pairs = append(r.Pairs, b.samples[i].seconds/a.samples[i].seconds)
+	}
+	return r
 }
 
 func (r *result) add(seconds float64, up, down int64) {
@@ -133,12 +170,4 @@ func (r *result) settle() {
 	sort.Slice(s, func(i, j int) bool { return s[i].seconds < s[j].seconds })
 	mid := s[len(s)/2]
 	r.PerSec, r.Up, r.Down, r.Rounds = float64(r.Docs)/mid.seconds, mid.up, mid.down, len(s)
-}
-
-func pairs(a, b *result) string {
-	var out []string
-	for i := range a.samples {
-		out = append(out, fmt.Sprintf("%.2f", b.samples[i].seconds/a.samples[i].seconds))
-	}
-	return strings.Join(out, " ")
 }
