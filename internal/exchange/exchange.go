@@ -29,6 +29,8 @@ type Service struct {
 	Now    func() time.Time
 	Log    func() *slog.Logger
 	Live   *Hub
+	// MinSchema is the oldest schema that pull answers; push takes all (PUSH-9).
+	MinSchema int
 
 	jobs    chan *job
 	acts    chan *act
@@ -57,7 +59,7 @@ const (
 
 // New makes an exchange; Start starts its writer.
 func New(store *records.Store, key *seal.Installation, now func() time.Time, log func() *slog.Logger) *Service {
-	return &Service{Store: store, Key: key, Limits: wire.DefaultLimits, Now: now, Log: log, Live: NewHub(now),
+	return &Service{Store: store, Key: key, Limits: wire.DefaultLimits, Now: now, Log: log, Live: NewHub(now), MinSchema: wire.MinSchema,
 		head: headKeeper{make(chan struct{}, 1), make(chan struct{})},
 		jobs: make(chan *job, maxQueue), acts: make(chan *act), stop: make(chan struct{}), done: make(chan struct{})}
 }
@@ -98,7 +100,7 @@ func (s *Service) Hello() (*wire.Hello, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wire.Hello{Protocol: []int{wire.Protocol}, Schema: wire.Schema, MinSchema: wire.MinSchema, Epoch: epochs.Present().ID,
+	return &wire.Hello{Protocol: []int{wire.Protocol}, Schema: wire.Schema, MinSchema: s.MinSchema, Epoch: epochs.Present().ID,
 		Now: s.stampNow(), Durability: "fsync", Limits: s.Limits}, nil
 }
 
