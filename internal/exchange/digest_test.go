@@ -107,7 +107,7 @@ func TestDigests(t *testing.T) {
 		}
 	})
 
-	t.Run("[PULL-8] the digests are by the list rule: what the feed has lost is in them", func(t *testing.T) {
+	t.Run("[PULL-8] the digests are by the list rule: what the feed has lost is in them, and a full view that checks brings it back", func(t *testing.T) {
 		w.on(t)
 		id, v := worker.Create("observations", w.Observation(""))
 		applied(t, v)
@@ -117,6 +117,19 @@ func TestDigests(t *testing.T) {
 			t.Fatal("it came: the test shows nothing")
 		}
 		rig.Want(t, page.Digests["observations"].Count, 10)
+		// The control: a full view from the feed alone does not bring it back.
+		if len(changed(fresh(t, keisha, 5), "observations", id)) > 0 {
+			t.Error("a full view without digests brings it: the control shows nothing")
+		}
+		h := pulled{}
+		keisha.Cursor = nil
+		for more := true; more; {
+			page = keisha.Page(map[string]any{"limit": 5, "digests": true})
+			h.take(page.Changes)
+			more = page.More
+		}
+		rig.Want(t, page.Digests, h.digests())
+		rig.Want(t, h["observations"][id], v.Seq-1) // the triage record has the mutation's last entry
 	})
 
 	t.Run("[PULL-8] a row that the journal has never heard of makes a difference that is seen", func(t *testing.T) {

@@ -187,7 +187,7 @@ func (s *Service) page(sight *records.Sight, d *records.Device, req *wire.PullRe
 	}
 	answer := &wire.PullAnswer{Epoch: epoch, Now: s.stampNow(), Rewound: rewound, Reset: reset, More: more, Changes: changes, Seen: seen}
 	if req.Digests && !more {
-		if answer.Digests, err = digests(sight); err != nil {
+		if err := s.judge(sight, scopes, from.Reset, answer); err != nil {
 			return nil, err
 		}
 	}

@@ -273,3 +273,24 @@ func (r *Reader) NewestIn(scopes map[string]bool, collection, record string) (in
 	}
 	return newest, nil
 }
+
+// Unfed gives those of these records that the feeds of the scopes do not name,
+// neither as there nor as gone: rows that were lost.
+func (r *Reader) Unfed(scopes []string, collection string, ids []string) ([]string, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	in, err := json.Marshal(scopes)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	err = r.db.NewQuery(`SELECT j.value FROM json_each({:ids}) j WHERE NOT EXISTS (SELECT 1 FROM journal_feed f
+		WHERE f.record=j.value AND f.collection={:col} AND f.scope IN (SELECT value FROM json_each({:in})))`).
+		Bind(dbx.Params{"ids": string(list), "col": collection, "in": string(in)}).Column(&out)
+	if err != nil {
+		return nil, fmt.Errorf("journal feed of %s: %w", collection, err)
+	}
+	return out, nil
+}
