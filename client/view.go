@@ -213,6 +213,10 @@ func layOver(ctx context.Context, tx *sql.Tx, st *state, in scope, view map[stri
 			return damaged(err)
 		}
 		for _, op := range b.Ops {
+			// Sent as it was made, shown as this schema has it.
+			if now, _, problem := wire.Upgrade(op, int64(b.Schema)); problem == nil {
+				op = now
+			}
 			if op.Collection == in.collection && (in.id == "" || in.id == op.ID) && (ahead || op.Op == wire.OpCreate) {
 				layOp(view, op, n, phase.state(seen))
 			}

@@ -69,7 +69,7 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 
 // edits are a harmless change for each collection.
 var edits = map[string]map[string]any{
-	"organizations": {"kind": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
+	"organizations": {"type": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
 	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"},
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50},
 }

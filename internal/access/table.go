@@ -73,7 +73,7 @@ var Table = map[string]Collection{
 		Name:   "organizations",
 		List:   anyOf{isAdmin, allOf{anyone, personField{"id", "organization"}}},
 		Create: isAdmin, Update: isAdmin,
-		Fields: fields(latest, "name", "kind", "allow_plate", "allow_staff_note"),
+		Fields: with(fields(latest, "name", "type", "type_text"), merge.Set, "allows"),
 		Audience: func(r Values) []string {
 			return []string{"o:" + r.text("id"), "a"}
 		},

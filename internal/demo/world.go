@@ -97,9 +97,9 @@ type builder struct {
 }
 
 func (b *builder) build() {
-	ngo := b.make("organizations", outreach, map[string]any{"kind": "outreach"})
+	ngo := b.make("organizations", outreach, map[string]any{"type": "outreach"})
 	for i, place := range sites {
-		owner := b.make("organizations", place.name, map[string]any{"kind": place.venue})
+		owner := b.make("organizations", place.name, map[string]any{"type": "business", "type_text": place.venue})
 		at := b.make("sites", place.name, map[string]any{"venue": place.venue, "industry": place.industry,
 			"address": fmt.Sprintf("%d Nowhere Street, Kansas City", i+1), "owner": owner, "served_by": ngo})
 		b.t.sites[place.key] = at
@@ -119,8 +119,8 @@ func (b *builder) build() {
 	b.crew(access.Worker, workers, ngo, b.w.Invites.Worker)
 	b.crew(access.Coordinator, coordinators, ngo, b.w.Invites.Coordinator)
 	b.crew(access.Admin, 1, ngo, b.w.Invites.Admin)
-	b.crew(access.LawEnforcement, officers, b.make("organizations", police, map[string]any{"kind": "law_enforcement"}), b.w.Invites.LawEnforcement)
-	b.crew(access.Provider, helpers, b.make("organizations", provider, map[string]any{"kind": "provider"}), b.w.Invites.Provider)
+	b.crew(access.LawEnforcement, officers, b.make("organizations", police, map[string]any{"type": "law_enforcement"}), b.w.Invites.LawEnforcement)
+	b.crew(access.Provider, helpers, b.make("organizations", provider, map[string]any{"type": "service_provider"}), b.w.Invites.Provider)
 }
 
 // crew makes the people of one role of an organization and the role's invite.

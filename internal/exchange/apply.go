@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/journal"
 	"github.com/fieldpost/fieldpost/internal/merge"
 	"github.com/fieldpost/fieldpost/internal/records"
@@ -31,6 +33,11 @@ func (s *Service) apply(tx *records.Tx, c *pushing, m *wire.Received, base recor
 	}
 	for i := range m.Ops {
 		op := &m.Ops[i]
+		// As this schema has it; content hash and quarantine keep what was sent.
+		now, kept, problem := wire.Upgrade(op.Op, m.Schema)
+		if problem != nil {
+			return nil, refuse(problem.Code, "%s", problem.Message)
+		}
 		w := base
 		w.Extra = maps.Clone(c.origin)
 		extra := map[string]any{}
@@ -40,7 +47,7 @@ func (s *Service) apply(tx *records.Tx, c *pushing, m *wire.Received, base recor
 		if op.Extra != nil {
 			extra["op"] = op.Extra
 		}
-		o := &opRun{s: s, tx: tx, c: c, op: op, w: &w, extra: extra, verdict: v, index: i, base: epochs.Base(m.Epoch, op.Base)}
+		o := &opRun{s: s, tx: tx, c: c, op: &now, kept: kept, w: &w, extra: extra, verdict: v, index: i, base: epochs.Base(m.Epoch, op.Base)}
 		if err := o.run(); err != nil {
 			return nil, err
 		}
@@ -53,7 +60,8 @@ type opRun struct {
 	s       *Service
 	tx      *records.Tx
 	c       *pushing
-	op      *wire.ReceivedOp
+	op      *wire.Op
+	kept    map[string]any // fields of an older schema that have no place in this one
 	w       *records.Writer
 	extra   map[string]any
 	verdict *wire.Verdict
@@ -69,7 +77,7 @@ func (o *opRun) run() error {
 	if o.row, ok = access.Table[o.op.Collection]; !ok {
 		return refuse(wire.CodeUnknownCollection, "There is no collection of that name.")
 	}
-	switch o.op.Op.Op {
+	switch o.op.Op {
 	case wire.OpCreate:
 		return o.create()
 	case wire.OpUpdate:
@@ -93,7 +101,7 @@ func (o *opRun) fields() error {
 	}
 	sets := map[string]any{}
 	plain := o.op.Fields
-	if o.op.Op.Op == wire.OpUpdate {
+	if o.op.Op == wire.OpUpdate {
 		plain = map[string]any{}
 		for f, v := range o.op.Fields {
 			if o.row.Fields[f] == merge.Set {
@@ -108,9 +116,17 @@ func (o *opRun) fields() error {
 		return r
 	}
 	for f, v := range sets {
+		if r := o.tx.CheckSet(o.op.Collection, f, v); r != nil {
+			return r
+		}
 		values[f] = v
 	}
-	if unknown != nil {
+	if unknown == nil {
+		unknown = o.kept
+	} else {
+		maps.Copy(unknown, o.kept)
+	}
+	if len(unknown) > 0 {
 		o.extra["fields"] = unknown
 	}
 	if len(o.extra) > 0 {
@@ -215,7 +231,7 @@ func (o *opRun) again(clock *journal.RecordClock) error {
 	if err != nil {
 		return err
 	}
-	if len(past) == 0 || past[0].Op != wire.OpCreate || past[0].Actor != o.c.actor || !o.same(past[0].Fields) ||
+	if len(past) == 0 || past[0].Op != wire.OpCreate || past[0].Actor != o.c.actor || !o.same(o.inThisSchema(&past[0])) ||
 		!wire.EqualJSON(past[0].Extra["fields"], o.w.Extra["fields"]) {
 		return refuse(wire.CodeInvalid, "The id is taken by another record.")
 	}
@@ -256,6 +272,33 @@ func (o *opRun) same(created map[string]any) bool {
 		}
 	}
 	return true
+}
+
+// inThisSchema reads the fields of a journal entry, which may be older than the
+// schema, under the names of now.
+func (o *opRun) inThisSchema(e *journal.PastEntry) map[string]any {
+	now, _, problem := wire.Upgrade(wire.Op{Op: e.Op, Collection: o.op.Collection, Fields: e.Fields}, 1)
+	if problem != nil {
+		return e.Fields // not reachable: what was journalled was checked
+	}
+	return now.Fields
+}
+
+// effOf is the effective stamp of a field in an entry, by the field's name of
+// now. What a change of schema wrote has none: it is nobody's edit.
+func (o *opRun) effOf(e *journal.PastEntry, field string) (hlc.Time, bool) {
+	if eff, ok := e.Eff[field]; ok {
+		return eff, true
+	}
+	for from := int64(1); from < wire.Schema; from++ {
+		fields, _ := wire.Successors(from, o.op.Collection)
+		for old, now := range fields {
+			if eff, ok := e.Eff[old]; ok && slices.Contains(now, field) {
+				return eff, true
+			}
+		}
+	}
+	return hlc.Time{}, false
 }
 
 // standing finds the record that an update or delete is about.
@@ -334,10 +377,14 @@ func (o *opRun) state(row *records.Row, clock *journal.RecordClock) (map[string]
 	if err != nil {
 		return nil, err
 	}
+	said := make([]map[string]any, len(past))
+	for i := range past {
+		said[i] = o.inThisSchema(&past[i])
+	}
 	for f, field := range fields {
-		for _, e := range past {
-			v, changed := e.Fields[f]
-			eff, ok := e.Eff[f]
+		for i, e := range past {
+			v, changed := said[i][f]
+			eff, ok := o.effOf(&e, f)
 			if e.Op == wire.OpCreate {
 				// A create gives every field its first value, set or not.
 				eff, ok = clock.Default.Eff, true

@@ -145,7 +145,7 @@ func TestJournalOfEveryWrite(t *testing.T) {
 			rig.Want(t, got["name"], "New")
 			w.wants(w.last("organizations", id), c.op, "superuser:"+super, super)
 		}
-		status, _ := w.rest(boss, http.MethodPatch, "organizations/records/"+id, map[string]any{"allow_plate": true})
+		status, _ := w.rest(boss, http.MethodPatch, "organizations/records/"+id, map[string]any{"allows": []any{"plates"}})
 		rig.Want(t, status, http.StatusOK)
 		w.wants(w.last("organizations", id), wire.OpUpdate, "superuser:"+super, super)
 		status, _ = w.rest(boss, http.MethodDelete, "organizations/records/"+id, nil)
@@ -179,11 +179,11 @@ func TestJournalOfEveryWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		record.Set("kind", "agency")
+		record.Set("type", "health")
 		if err := w.App.Save(record); err != nil {
 			t.Fatal(err)
 		}
-		rig.Want(t, w.last("organizations", id).Fields, map[string]any{"kind": "agency"})
+		rig.Want(t, w.last("organizations", id).Fields, map[string]any{"type": "health"})
 		if err := w.App.Delete(record); err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +274,7 @@ func TestJournalTogetherWithTheRow(t *testing.T) {
 			if err := e.Next(); err != nil {
 				return err
 			}
-			if e.Record.GetString("name") == "fail" || e.Record.GetString("kind") == "fail" {
+			if e.Record.GetString("name") == "fail" || e.Record.GetString("type_text") == "fail" {
 				return errors.New("a later hook fails")
 			}
 			return nil
@@ -284,7 +284,7 @@ func TestJournalTogetherWithTheRow(t *testing.T) {
 		w.App.OnRecordDeleteExecute("organizations").BindFunc(failing)
 		standing := w.Make("organizations", map[string]any{"name": "Standing"})
 		doomed := w.Make("organizations", map[string]any{"name": "Doomed"})
-		w.exec(`UPDATE organizations SET kind='fail' WHERE id='` + doomed + `'`)
+		w.exec(`UPDATE organizations SET type_text='fail' WHERE id='` + doomed + `'`)
 		before := w.print()
 		for _, c := range []struct{ method, path string }{
 			{http.MethodPost, "organizations/records"},

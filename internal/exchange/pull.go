@@ -31,6 +31,9 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 	if err != nil {
 		return nil, err
 	}
+	if req.Schema < s.MinSchema {
+		return nil, fault.New(fault.UpgradeRequired, "This app is too old to read from this server.")
+	}
 	wait := time.Duration(req.Wait) * time.Second
 	if !access.SyncsReports(d.Person.Role) {
 		wait = 0

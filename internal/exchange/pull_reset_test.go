@@ -85,10 +85,10 @@ func TestResets(t *testing.T) {
 	})
 	t.Run("[PULL-4] another schema is a reset", func(t *testing.T) {
 		keisha.Pull()
-		if !keisha.Page(map[string]any{"schema": 2}).Reset {
+		if !keisha.Page(map[string]any{"schema": 1}).Reset {
 			t.Fatal("no reset")
 		}
-		if keisha.Page(map[string]any{"schema": 2}).Reset {
+		if keisha.Page(map[string]any{"schema": 1}).Reset {
 			t.Fatal("reset again")
 		}
 		if !keisha.Page(nil).Reset {

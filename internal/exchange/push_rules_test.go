@@ -137,8 +137,7 @@ func TestPushHoldsTheRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ngo.Set("allow_plate", true)
-		ngo.Set("allow_staff_note", true)
+		ngo.Set("allows", []string{"plates", "staff_notes"})
 		if err := w.App.Save(ngo); err != nil {
 			t.Fatal(err)
 		}

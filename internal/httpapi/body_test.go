@@ -182,7 +182,7 @@ func TestPaths(t *testing.T) {
 		a := e.send(http.MethodGet, "/api/sync/hello", "", nil, nil)
 		rig.Want(t, a.status, http.StatusOK)
 		rig.Want(t, len(a.body), 7)
-		rig.Want(t, []any{a.body["protocol"], a.body["schema"], a.body["minSchema"], a.body["durability"]}, "[[1] 1 1 fsync]")
+		rig.Want(t, []any{a.body["protocol"], a.body["schema"], a.body["minSchema"], a.body["durability"]}, "[[1] 2 1 fsync]")
 		limits, _ := a.body["limits"].(map[string]any)
 		rig.Want(t, fmt.Sprint(limits["mutations"], limits["bytes"], limits["inflated"], limits["changes"]), "1000 4.194304e+06 1.6777216e+07 1000")
 		if _, err := time.Parse("2006-01-02T15:04:05.000Z", fmt.Sprint(a.body["now"])); err != nil || a.body["epoch"] == "" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -93,6 +94,9 @@ func Normalise(field core.Field, value any) (any, *Refusal) {
 		}
 		return nil, invalid("%s is not an id.", name)
 	case *core.SelectField:
+		if f.IsMultiple() {
+			return normaliseChoices(f, value)
+		}
 		if value == nil || value == "" {
 			return "", nil
 		}
@@ -117,6 +121,41 @@ func Normalise(field core.Field, value any) (any, *Refusal) {
 		return s, nil
 	}
 	return nil, refuse(wire.CodeNotAllowed, "%s is not written by clients.", name)
+}
+
+// normaliseChoices checks a list of choices, and gives it sorted and each once:
+// it is a set.
+func normaliseChoices(f *core.SelectField, value any) (any, *Refusal) {
+	list, ok := value.([]any)
+	if !ok && value != nil {
+		return nil, invalid("%s is not a list.", f.Name)
+	}
+	chosen := []string{}
+	for _, e := range list {
+		s, ok := e.(string)
+		if !ok || !slices.Contains(f.Values, s) {
+			return nil, invalid("%s holds something else than %s.", f.Name, strings.Join(f.Values, ", "))
+		}
+		chosen = append(chosen, s)
+	}
+	slices.Sort(chosen)
+	return Plain(slices.Compact(chosen)), nil
+}
+
+// CheckSet checks the elements that an edit of a set adds or removes. What is
+// no such edit is left to merge, which refuses it.
+func (t *Tx) CheckSet(collection, field string, edit any) *Refusal {
+	c, err := t.app.FindCachedCollectionByNameOrId(collection)
+	if err != nil {
+		return refuse(wire.CodeUnknownCollection, "There is no collection of that name.")
+	}
+	members, _ := edit.(map[string]any)
+	for _, list := range members {
+		if _, r := Normalise(c.Fields.GetByName(field), list); r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
 // parseTime takes RFC 3339 and PocketBase's form, years 1 to 9999.

@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -21,6 +22,7 @@ func (s *Store) PrepareCreate(app core.App, record *core.Record) error {
 	if record.Collection().Name == "users" {
 		return s.setServedBy(app, record)
 	}
+	sortSets(record)
 	d := draftOf(record)
 	err := s.complete(app, w, d)
 	d.into(record)
@@ -52,12 +54,26 @@ func checkOrganization(d *draft) error {
 	return nil
 }
 
+// sortSets puts the lists that are sets in order: the same set is the same list,
+// whoever wrote it.
+func sortSets(record *core.Record) {
+	if record.Collection().Name == "organizations" {
+		record.Set("allows", slices.Sorted(slices.Values(record.GetStringSlice("allows"))))
+	}
+}
+
+// allows tells whether an organization allows its people to write something.
+func allows(organization *core.Record, what string) bool {
+	return slices.Contains(organization.GetStringSlice("allows"), what)
+}
+
 // PrepareUpdate is PrepareCreate for changes of a record.
 func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 	switch record.Collection().Name {
 	case "users":
 		return s.setServedBy(app, record)
 	case "organizations", "sites", "triage":
+		sortSets(record)
 		d := draftOf(record)
 		d.before = Values(record.Original())
 		return s.check(app, d)
@@ -200,7 +216,7 @@ func (s *Store) checkCommon(app core.App, w *Writer, record *draft) error {
 		return err
 	}
 	staff := w.Person != nil && w.Person.Role == access.Staff
-	if staff && record.text("note") != "" && !organization.GetBool("allow_staff_note") {
+	if staff && record.text("note") != "" && !allows(organization, wire.AllowStaffNotes) {
 		return refuse(wire.CodeNotAllowed, "note: the organization takes no free text from site staff.")
 	}
 	if op := record.text("operation"); op != "" && len(op) != 15 {
@@ -212,7 +228,7 @@ func (s *Store) checkCommon(app core.App, w *Writer, record *draft) error {
 		}
 	}
 	if vehicles := record.values["vehicles"]; vehicles != nil {
-		if err := checklist.CheckVehicles(vehicles, organization.GetBool("allow_plate")); err != nil {
+		if err := checklist.CheckVehicles(vehicles, allows(organization, wire.AllowPlates)); err != nil {
 			return problem(err)
 		}
 	}

@@ -329,7 +329,7 @@ func (d *Device) Mutation(ops ...wire.Op) wire.Mutation {
 	d.N++
 	d.Clock, _ = d.Clock.Next(d.Rig.Clock.Now().UnixMilli(), false)
 	zero := int64(0)
-	return wire.Mutation{N: d.N, Stamp: hlc.Stamp{Time: d.Clock.Last, Device: d.ID}.String(), Offset: &zero, Schema: 1, Ops: ops}
+	return wire.Mutation{N: d.N, Stamp: hlc.Stamp{Time: d.Clock.Last, Device: d.ID}.String(), Offset: &zero, Schema: wire.Schema, Ops: ops}
 }
 
 // TryPush sends mutations and gives the status and the error body, or the
@@ -415,7 +415,7 @@ type View map[string]map[string]json.RawMessage
 // TryPull asks for one page.
 func (d *Device) TryPull(req map[string]any) (int, *wire.PullAnswer, *wire.ErrorBody) {
 	d.Rig.T.Helper()
-	body := map[string]any{"protocol": 1, "schema": 1, "device": d.ID, "mark": d.Mark, "cursor": d.Cursor}
+	body := map[string]any{"protocol": 1, "schema": wire.Schema, "device": d.ID, "mark": d.Mark, "cursor": d.Cursor}
 	for k, v := range req {
 		body[k] = v
 	}

@@ -399,8 +399,8 @@ func decodeOp(v any) (*ReceivedOp, *Problem) {
 	return op, nil
 }
 
-// DecodePull reads the body of a pull: bad_request, unsupported_protocol or
-// upgrade_required. Limit and wait above their maximum are clamped.
+// DecodePull reads the body of a pull: bad_request or unsupported_protocol.
+// Whether the schema is too old is the service's to say. Limit and wait above their maximum are clamped.
 func DecodePull(body []byte, limits Limits) (*PullRequest, error) {
 	env, err := envelope(body, "protocol", "schema", "device", "mark", "cursor", "limit", "wait", "digests")
 	if err != nil {
@@ -428,9 +428,6 @@ func DecodePull(body []byte, limits Limits) (*PullRequest, error) {
 	schema, ok := integerMember(env, "schema")
 	if !ok || schema < 1 {
 		return nil, fault.New(fault.BadRequest, "`schema` is not a number from 1.")
-	}
-	if schema < MinSchema {
-		return nil, fault.New(fault.UpgradeRequired, "This app is too old to read from this server.")
 	}
 	p.Schema = int(schema)
 	if p.Limit, err = clampedMember(env, "limit", limits.Changes); err != nil {

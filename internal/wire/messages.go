@@ -14,14 +14,6 @@ import (
 // Protocol is the version of the envelope that this build speaks.
 const Protocol = 1
 
-// Schema is the version of the collections' fields that this build has, and
-// MinSchema the oldest that it still answers pulls for. Pushes are taken from
-// every schema ever shipped (PUSH-9).
-const (
-	Schema    = 1
-	MinSchema = 1
-)
-
 // Limits of this server, as `hello` tells them. Bytes is the body as it
 // arrives, Inflated after gzip.
 type Limits struct {

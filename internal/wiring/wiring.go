@@ -109,6 +109,10 @@ func (s *Services) Prepare(app core.App) error {
 	if err != nil {
 		return err
 	}
+	// In the epoch of now: what this writes belongs to no other line of history.
+	if err := s.Store.MoveToSchema2(); err != nil {
+		return err
+	}
 	return s.Store.LoadChecklists(lists)
 }
 
