@@ -276,20 +276,20 @@ func TestBasesAfterARewind(t *testing.T) {
 	// Somebody else's change stands where a's was.
 	applied(t, b.Do(rig.Update("sites", site, base, notes("of this line"))))
 	try := func(epoch *string, base int64) wire.Verdict {
-		t.Helper()
+		w.T.Helper()
 		w.Clock.Add(time.Minute)
 		m := a.Mutation(rig.Update("sites", site, base, notes("built on what was lost "+rig.ID())))
 		m.Epoch = epoch
-		return applied(t, a.Push(m)[0])
+		return applied(w.T, a.Push(m)[0])
 	}
 	now, unknown := w.epoch(), "nobodysepoch"
 	// fresh is a change by b, who has seen all of this line.
 	fresh := func(text string) int64 {
-		t.Helper()
+		w.T.Helper()
 		w.Clock.Add(time.Minute)
 		m := b.Mutation(rig.Update("sites", site, w.Entries(), notes(text)))
 		m.Epoch = &now
-		return applied(t, b.Push(m)[0]).Seq
+		return applied(w.T, b.Push(m)[0]).Seq
 	}
 	t.Run("[MERGE-1] a base of a former epoch reaches up to the point that both lines share", func(t *testing.T) {
 		w.on(t)
