@@ -10,6 +10,15 @@ import (
 // pokeEvery is the least time between two pokes of one person (LIVE-1).
 const pokeEvery = 250 * time.Millisecond
 
+// pokesAtOnce is how many streams are poked before the hub rests pokeRest. A
+// thousand watchers that wake in one moment would keep the processors from
+// whoever writes then (LIVE-2); the last of them hears 40 ms later than the
+// first.
+const (
+	pokesAtOnce = 25
+	pokeRest    = time.Millisecond
+)
+
 // Hub pokes whom a commit matters to. A commit only drops its scopes here:
 // what follows runs in the hub's own goroutine, so that the cost of a write
 // does not grow with the number of watchers (LIVE-2).
@@ -117,6 +126,7 @@ func (h *Hub) run() {
 		}
 		now := h.now()
 		poked := map[string]bool{} // persons poked in this round
+		pokes := 0
 		early := false
 		h.Streams(func(p access.Person, device []string, poke func()) {
 			if !access.SyncsReports(p.Role) || !matters(access.Scopes(p), held) && !matters(device, held) {
@@ -126,6 +136,9 @@ func (h *Hub) run() {
 			if poked[p.ID] || since >= pokeEvery || since < 0 {
 				poked[p.ID] = true
 				poke()
+				if pokes++; pokes%pokesAtOnce == 0 {
+					time.Sleep(pokeRest)
+				}
 				return
 			}
 			early = true
