@@ -76,6 +76,8 @@ func member(v any, path ...string) any {
 	return v
 }
 
+func list(v any, path ...string) []any { l, _ := member(v, path...).([]any); return l }
+
 // holds fails unless a JSON text fits the schema at a place of the document.
 func (c *contract) holds(what string, raw []byte, place ...string) {
 	c.t.Helper()
@@ -118,6 +120,13 @@ func (c *contract) promised() []string {
 	var all []string
 	for path, methods := range c.doc["paths"].(map[string]any) {
 		for method, op := range methods.(map[string]any) {
+			for _, need := range list(op, "security") {
+				for scheme := range need.(map[string]any) {
+					if member(c.doc, "components", "securitySchemes", scheme) == nil {
+						c.t.Errorf("%s: no such security scheme %s", path, scheme)
+					}
+				}
+			}
 			for status, r := range member(op, "responses").(map[string]any) {
 				name := strings.ToUpper(method) + " " + path + " " + status
 				parts, _ := member(r, "content", "application/json", "schema", "allOf").([]any)
@@ -246,7 +255,6 @@ var elsewhere = map[string]string{
 	"POST /api/sync/push 503 quarantine_full":     "internal/exchange: the quota of the quarantine",
 	"POST /api/sync/recovery 503 busy":            "as for push: the two share a queue",
 	"POST /api/sync/recovery 503 quarantine_full": "internal/exchange: the quota of the quarantine",
-	"POST /api/sync/renew 403 device_revoked":     "internal/devices: a device that was signed out",
 	"POST /api/sync/pull 426 upgrade_required":    "internal/wire: there is no schema yet below the oldest that may pull",
 }
 
