@@ -1,6 +1,6 @@
 # One target per need. ARGS goes to the program: make demo ARGS="--http 127.0.0.1:0".
 
-.PHONY: check test run demo bench
+.PHONY: check test run demo bench fuzz
 
 # Format, vet, staticcheck, layers, protocol text, all tests. What CI runs.
 check:
@@ -21,3 +21,7 @@ demo:
 # Push and pull beside stock PocketBase, on this machine.
 bench:
 	go run ./bench $(ARGS)
+
+# Every fuzz target for a time each: make fuzz TIME=10m
+fuzz:
+	@.ci/fuzz $(TIME)
