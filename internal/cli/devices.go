@@ -45,6 +45,7 @@ func devicesCommand(open Open) *cobra.Command {
 
 	revoke := &cobra.Command{Use: "revoke ID", Short: "Sign a device out; what it still holds it may hand in, into quarantine", Args: cobra.ExactArgs(1)}
 	revokeDir := dirFlag(revoke)
+	revokeJSON := revoke.Flags().Bool("json", false, "print one JSON line")
 	revoke.RunE = func(_ *cobra.Command, args []string) error {
 		return withApp(open, *revokeDir, func(_ core.App, s *wiring.Services) error {
 			found, err := s.Revoke(args[0])
@@ -53,6 +54,9 @@ func devicesCommand(open Open) *cobra.Command {
 			}
 			if !found {
 				return fail(ExitUsage, "there is no device "+args[0], "List the ids: fieldpost devices list")
+			}
+			if *revokeJSON {
+				return json.NewEncoder(os.Stdout).Encode(map[string]any{"device": args[0], "revoked": true})
 			}
 			fmt.Println("The device is signed out. It reads nothing more; what it still holds it may hand in, and that is kept in quarantine.")
 			return nil
