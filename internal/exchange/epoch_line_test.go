@@ -218,7 +218,7 @@ func TestTwoLinesUnderOneEpoch(t *testing.T) {
 			}
 		}
 	})
-	t.Run("[EPOCH-2] it begins once, however many devices of the other line come, by push or by pull", func(t *testing.T) {
+	t.Run("[EPOCH-2] [LINES] it begins once, however many devices of the other line come, by push or by pull", func(t *testing.T) {
 		c.on(t)
 		now := c.epoch()
 		for range 2 {
@@ -236,7 +236,7 @@ func TestTwoLinesUnderOneEpoch(t *testing.T) {
 		rig.Want(t, c.epoch(), now)
 		rig.Want(t, w.epoch(), before)
 	})
-	t.Run("[EPOCH-1] a mark that nobody here signed begins nothing", func(t *testing.T) {
+	t.Run("[EPOCH-1] [LINES] a mark that nobody here signed begins nothing", func(t *testing.T) {
 		c.on(t)
 		now := c.epoch()
 		bent := *away.Mark
@@ -353,7 +353,7 @@ func TestHeldElsewhere(t *testing.T) {
 		rig.Want(t, durable(t), old)
 		w.Clock.Add(2 * month)
 	})
-	t.Run("[EPOCH-3] it is looked at once a minute, not with every answer", func(t *testing.T) {
+	t.Run("[EPOCH-3] [LINES] it is looked at once a minute, not with every answer", func(t *testing.T) {
 		w.on(t)
 		durable(t)
 		w.exec("UPDATE journal_durable SET seq=seq+1")
