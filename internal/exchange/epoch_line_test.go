@@ -273,8 +273,6 @@ func TestBasesAfterARewind(t *testing.T) {
 	restore := backup(t, w.Rig)
 	seen := applied(t, a.Do(rig.Update("sites", site, base, notes("lost")))).Seq
 	restore()
-	// Somebody else's change stands where a's was.
-	applied(t, b.Do(rig.Update("sites", site, base, notes("of this line"))))
 	try := func(epoch *string, base int64) wire.Verdict {
 		w.T.Helper()
 		w.Clock.Add(time.Minute)
@@ -291,6 +289,7 @@ func TestBasesAfterARewind(t *testing.T) {
 		m.Epoch = &now
 		return applied(w.T, b.Push(m)[0]).Seq
 	}
+	fresh("of this line") // somebody else's change stands where a's was
 	t.Run("[MERGE-1] a base of a former epoch reaches up to the point that both lines share", func(t *testing.T) {
 		w.on(t)
 		if now == former {
