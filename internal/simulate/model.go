@@ -291,9 +291,21 @@ func (m *model) synced(p *phone, clean bool) error {
 		r.fail(4, "%s syncs on a good network: %v", p.name, p.err)
 		return nil
 	}
+	behind := map[client.Ref]bool{} // changes wait with an earlier one of the same record
 	for _, e := range entries {
-		if e.Phase == client.Waiting && (e.Verdict == nil || e.Verdict.Verdict != wire.Deferred || e.Code != wire.CodeMissingDependency) {
+		if e.Phase != client.Waiting {
+			continue
+		}
+		waits := e.Verdict != nil && e.Verdict.Verdict == wire.Deferred && e.Code == wire.CodeMissingDependency
+		for _, ref := range e.Records {
+			record := client.Ref{Collection: ref.Collection, ID: ref.ID}
+			waits = waits || behind[record] && ref.Op != wire.OpCreate
+		}
+		if !waits {
 			r.fail(4, "%s: number %d waits after a sync on a good network: %s %s", p.name, e.N, e.Code, e.Message)
+		}
+		for _, ref := range e.Records {
+			behind[client.Ref{Collection: ref.Collection, ID: ref.ID}] = true
 		}
 	}
 	return nil

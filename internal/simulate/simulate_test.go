@@ -17,6 +17,7 @@ import (
 var (
 	seeds = flag.Int("seeds", 200, "how many seeds TestSimulation runs")
 	from  = flag.Uint64("from", 1, "the first of them")
+	tries = flag.Int("tries", 150, "runs to make a failing one smaller; 0: leave it")
 	trace = flag.Bool("trace", false, "print what happens in each run")
 )
 
@@ -34,38 +35,75 @@ func play(t *testing.T, s *Script, tamper *Tamper, keepLog bool) (res Result, er
 	return res, err
 }
 
+// shrunk gives the smallest script that fails like one does, as Go source.
+func shrunk(t *testing.T, s *Script) string {
+	small := Shrink(s, *tries, func(s *Script) []string {
+		res, err := play(t, s, nil, false)
+		if err != nil {
+			return []string{"[run] " + err.Error()}
+		}
+		return res.Failures
+	})
+	return "a regression test of it (internal/simulate/regressions_test.go):\n" + small.Go()
+}
+
+// report fails a test with what a run has found.
+func report(t *testing.T, s *Script, res Result, err error) {
+	t.Helper()
+	for _, line := range res.Log {
+		t.Log(line)
+	}
+	if err != nil {
+		t.Errorf("the run broke off: %v", err)
+	}
+	for _, f := range res.Failures {
+		t.Error(f)
+	}
+	if t.Failed() && *tries > 0 {
+		t.Log(shrunk(t, s))
+	}
+}
+
+// repeated is how many seeds one of them runs a second time: the trace must be
+// the same (INV-28).
+const repeated = 20
+
 func TestSimulation(t *testing.T) {
 	began := time.Now()
-	var next, requests, saved atomic.Int64
+	var next, ran, requests, saved atomic.Int64
+	var failed atomic.Bool
 	next.Store(int64(*from))
 	var wait sync.WaitGroup
 	for range 2 {
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
+		wait.Go(func() {
 			for {
 				seed := uint64(next.Add(1) - 1)
-				if seed >= *from+uint64(*seeds) || t.Failed() {
+				if seed >= *from+uint64(*seeds) || failed.Load() {
 					return
 				}
-				t.Run(fmt.Sprintf("[INV-1] [INV-2] [INV-9] seed %d", seed), func(t *testing.T) {
+				t.Run(fmt.Sprintf("[INV-1] [INV-2] [INV-9] and all other invariants hold with seed %d", seed), func(t *testing.T) {
 					res, err := play(t, Plan(seed), nil, *trace)
+					ran.Add(1)
 					requests.Add(int64(res.Requests))
 					saved.Add(int64(res.Saved))
-					for _, line := range res.Log {
-						t.Log(line)
+					report(t, Plan(seed), res, err)
+					if t.Failed() {
+						failed.Store(true)
+						return
 					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					for _, f := range res.Failures {
-						t.Error(f)
+					if seed%repeated == 0 {
+						again, err := play(t, Plan(seed), nil, false)
+						if err != nil || again.Trace != res.Trace {
+							failed.Store(true)
+							t.Errorf("[INV-28] the same seed gives trace %s and then %s (%v)", res.Trace, again.Trace, err)
+						}
 					}
 				})
 			}
-		}()
+		})
 	}
 	wait.Wait()
 	took := time.Since(began).Seconds()
-	t.Logf("%d seeds in %.1f s: %.1f a second, %d requests, %d saves", *seeds, took, float64(*seeds)/took, requests.Load(), saved.Load())
+	fmt.Printf("simulation: %d seeds from %d in %.0f s, %.2f a second; %d requests, %d saves\n",
+		ran.Load(), *from, took, float64(ran.Load())/took, requests.Load(), saved.Load())
 }
