@@ -13,6 +13,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/exchange"
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/seal"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -220,6 +221,28 @@ func TestRelease(t *testing.T) {
 			w.became(keisha, "release", id, "released", o)
 			rig.Want(t, w.record("observations", fmt.Sprint(o["id"]))["author"], rosa.User.ID)
 		}
+	})
+
+	t.Run("[PUSH-6] [SEALED] what came sealed and was opened before it was refused can be read, and is released like any other", func(t *testing.T) {
+		w.on(t)
+		others := w.Organization("Yet others")
+		site := w.Site("Sealed place", w.hotel, others)
+		dee := w.Enroll(access.Staff, w.hotel, site)
+		id := rig.ID()
+		m := dee.Mutation(rig.Create("submissions", id, w.submission(w.site)))
+		text := wire.SealedText(mustJSON(t, m.Ops))
+		var err error
+		if m.Sealed, err = seal.SealFor(w.S.Key.SealKey(), wire.SealedAAD(dee.ID, m.N, m.Stamp), text); err != nil {
+			t.Fatal(err)
+		}
+		m.Ops = nil
+		v := verdict(t, dee.Push(m)[0], wire.Refused, wire.CodeNotAllowed)
+		change(t, w.Rig, "users", dee.User.ID, map[string]any{"sites": []string{w.site}})
+		change(t, w.Rig, "quarantine", v.Quarantine, map[string]any{"organization": w.ngo})
+		w.became(keisha, "release", v.Quarantine, "released")
+		rig.Want(t, w.first("submissions", id).Actor, w.S.Key.Person(dee.User.ID))
+		kept := w.record("quarantine", v.Quarantine)["mutation"].(map[string]any)
+		rig.Want(t, kept["ops"] != nil && kept["sealed"] == nil, true)
 	})
 
 	t.Run("[PUSH-6] of two coordinators who release at once one wins and the other is told; it takes effect once", func(t *testing.T) {
