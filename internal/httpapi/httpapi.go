@@ -288,18 +288,30 @@ func inflate(e *core.RequestEvent, raw []byte, limits wire.Limits) ([]byte, erro
 	default:
 		return nil, fault.New(fault.BadRequest, "The request's encoding is not gzip.")
 	}
-	z, err := gzip.NewReader(bytes.NewReader(raw))
+	in := bytes.NewReader(raw)
+	z, err := gzip.NewReader(in)
 	if err != nil {
 		return nil, fault.New(fault.BadRequest, "The request is not gzip.").Because(err)
 	}
 	defer z.Close()
 	var buf bytes.Buffer
-	n, err := io.Copy(&buf, io.LimitReader(z, limits.Inflated+1))
-	if n > limits.Inflated {
-		return nil, wire.TooMany(limits)
-	}
-	if err != nil {
-		return nil, fault.New(fault.BadRequest, "The request broke off.").Because(err)
+	// Member by member: left to itself, the reader takes one whose head is cut
+	// for the end.
+	for {
+		z.Multistream(false)
+		_, err := io.Copy(&buf, io.LimitReader(z, limits.Inflated+1-int64(buf.Len())))
+		if int64(buf.Len()) > limits.Inflated {
+			return nil, wire.TooMany(limits)
+		}
+		if err == nil && in.Len() > 0 {
+			if err = z.Reset(in); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, fault.New(fault.BadRequest, "The request broke off.").Because(err)
+		}
+		break
 	}
 	return buf.Bytes(), nil
 }
