@@ -157,6 +157,9 @@ func overLink(kind string, rounds int) (*linkResult, error) {
 }
 
 func printLink(results []linkResult) {
+	if len(results) == 0 {
+		return
+	}
 	fmt.Printf("\n%d observations over 250 kbit/s, 300 ms one way, 2 %% loss each way:\n\n| what | seconds (median) | best | worst | kB up | kB down |\n|---|---|---|---|---|---|\n", linkDocs)
 	for _, r := range results {
 		fmt.Printf("| %s | %.2f | %.2f | %.2f | %.1f | %.1f |\n", r.What, r.Seconds, r.Best, r.Worst, r.UpKB, r.DownKB)

@@ -111,11 +111,13 @@ func runLive() ([]times, error) {
 }
 
 func printLive(all []times) {
+	if len(all) == 0 {
+		return
+	}
 	fmt.Printf("\n| live | p50 ms | p95 ms | n |\n|---|---|---|---|\n")
 	for _, t := range all {
 		fmt.Printf("| %s | %.2f | %.2f | %d |\n", t.What, t.P50, t.P95, t.N)
 	}
-	fmt.Printf("\nwrite with %d watchers / with none: %.2f\n", watchers, all[3].P50/all[2].P50)
 }
 
 // wirePhone pushes one observation at a time.
@@ -228,12 +230,11 @@ func pushToRow(phone *wirePhone) (times, error) {
 
 // wirePuller pulls what is new.
 type wirePuller struct {
-	c          *http.Client
-	url        string
-	device     string
-	token      string
-	cursor     any
-	collection string // whose ids all gives; "": observations
+	c      *http.Client
+	url    string
+	device string
+	token  string
+	cursor any
 }
 
 // all pulls until there is no more and gives the ids of the observations.

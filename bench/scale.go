@@ -76,12 +76,24 @@ func runScale(large int) ([]scaleResult, error) {
 }
 
 func printScale(all []scaleResult) {
+	if len(all) == 0 {
+		return
+	}
 	fmt.Printf("\n| size | start s | first pull of all s | pull of %d changes p50 ms | p95 ms | MB at rest |\n|---|---|---|---|---|---|\n", scaleNew)
 	for _, r := range all {
-		fmt.Printf("| %s | %.2f | %.1f | %.2f | %.2f | %.0f |\n", r.What, r.Start, r.FirstSec, r.PullP50, r.PullP95, r.IdleMB)
+		cells := []string{r.What}
+		for _, c := range []struct {
+			form string
+			v    float64
+		}{{"%.2f", r.Start}, {"%.1f", r.FirstSec}, {"%.2f", r.PullP50}, {"%.2f", r.PullP95}, {"%.0f", r.IdleMB}} {
+			text := ""
+			if c.v != 0 {
+				text = fmt.Sprintf(c.form, c.v)
+			}
+			cells = append(cells, text)
+		}
+		fmt.Println("| " + strings.Join(cells, " | ") + " |")
 	}
-	fmt.Printf("\npull of %d changes, %d records / %d records: %.2f\nmemory at rest, fieldpost / stock: %.2f\n", scaleNew, all[1].Records, all[0].Records,
-		all[1].PullP50/all[0].PullP50, all[2].IdleMB/all[3].IdleMB)
 }
 
 // seedSmall pushes the small number of observations into a new folder.
