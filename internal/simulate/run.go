@@ -48,6 +48,15 @@ type Tamper struct {
 	ServerSQL func(r *run, query string, args []any) (instead string, skip bool)
 	PhoneSQL  func(r *run, p *phone, query string, args []any) (instead string, skip bool)
 	After     func(r *run, s *Step)
+	Status    func(r *run, p *phone, path string, status int) (int, []byte) // another answer altogether
+	Until     int                                                           // a run ends when this invariant was seen to fail
+}
+
+// seen tells that the fault which a run is about was caught.
+func (r *run) seen() bool {
+	return r.tamper.Until > 0 && slices.ContainsFunc(r.res.Failures, func(f string) bool {
+		return strings.HasPrefix(f, fmt.Sprintf("[INV-%d] ", r.tamper.Until))
+	})
 }
 
 // run is one run.
@@ -148,6 +157,9 @@ func Run(script *Script, tamper *Tamper, keepLog bool) (res Result, err error) {
 		}
 		if r.tamper.After != nil {
 			r.tamper.After(r, s)
+		}
+		if r.seen() {
+			return r.res, nil
 		}
 	}
 	r.healing = true
@@ -427,8 +439,14 @@ func (r *run) handled(l *letter, a answer) *answer {
 	if r.tamper.Answer != nil {
 		if body := r.tamper.Answer(r, l.p, l.path, a.status, a.plain()); body != nil {
 			a.body = body
+			a.status = http.StatusOK
 			a.header = a.header.Clone()
 			a.header.Del("Content-Encoding")
+		}
+	}
+	if r.tamper.Status != nil {
+		if status, body := r.tamper.Status(r, l.p, l.path, a.status); body != nil {
+			a = answer{status, http.Header{"Content-Type": {"application/json"}, "Retry-After": {"1"}}, body}
 		}
 	}
 	r.model.answered(l, &a)

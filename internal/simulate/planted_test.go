@@ -1,0 +1,410 @@
+package simulate
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/fieldpost/fieldpost/internal/wire"
+)
+
+// edited decodes a JSON object, lets fn change it, and encodes it again; nil
+// when fn says that it changed nothing.
+func edited(body []byte, fn func(m map[string]any) bool) []byte {
+	var m map[string]any
+	d := json.NewDecoder(strings.NewReader(string(body)))
+	d.UseNumber() // numbers stay as they are
+	if d.Decode(&m) != nil || !fn(m) {
+		return nil
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// verdicts changes the verdicts of push answers.
+func verdicts(fn func(r *run, p *phone, v map[string]any) bool) *Tamper {
+	return &Tamper{Answer: func(r *run, p *phone, path string, status int, body []byte) []byte {
+		if path != "/api/sync/push" || status != 200 {
+			return nil
+		}
+		return edited(body, func(m map[string]any) bool {
+			changed := false
+			list, _ := m["verdicts"].([]any)
+			for _, v := range list {
+				changed = fn(r, p, v.(map[string]any)) || changed
+			}
+			return changed
+		})
+	}}
+}
+
+// pulls changes pull answers.
+func pulls(fn func(r *run, p *phone, m map[string]any) bool) *Tamper {
+	return &Tamper{Answer: func(r *run, p *phone, path string, status int, body []byte) []byte {
+		if path != "/api/sync/pull" || status != 200 {
+			return nil
+		}
+		return edited(body, func(m map[string]any) bool { return fn(r, p, m) })
+	}}
+}
+
+// changesOf changes the list of changes of a pull answer.
+func changesOf(m map[string]any, keep func(c map[string]any) bool) bool {
+	list, _ := m["changes"].([]any)
+	var left []any
+	for _, c := range list {
+		if keep(c.(map[string]any)) {
+			left = append(left, c)
+		}
+	}
+	if len(left) == len(list) {
+		return false
+	}
+	if left == nil {
+		left = []any{}
+	}
+	m["changes"] = left
+	return true
+}
+
+// mutations changes the mutations of pushes, as one that is older, or broken,
+// would send them.
+func mutations(fn func(r *run, p *phone, list []any) []any) *Tamper {
+	return &Tamper{Request: func(r *run, p *phone, path string, body []byte) []byte {
+		if path != "/api/sync/push" {
+			return nil
+		}
+		return edited(body, func(m map[string]any) bool {
+			list, _ := m["mutations"].([]any)
+			other := fn(r, p, list)
+			m["mutations"] = other
+			return other != nil
+		})
+	}}
+}
+
+// sqlOnServer says of some statements that they were done.
+func sqlOnServer(skip func(r *run, query string) bool) *Tamper {
+	return &Tamper{ServerSQL: func(r *run, query string, _ []any) (string, bool) {
+		return "", r.server != nil && len(r.phones) == r.script.Phones && skip(r, query)
+	}}
+}
+
+func inserts(query, table string) bool {
+	q := strings.NewReplacer("`", "", "{{", "", "}}", "", "\"", "", "[[", "", "]]", "").Replace(query)
+	return strings.HasPrefix(strings.TrimSpace(q), "INSERT INTO "+table)
+}
+
+// onServer runs a statement past all hooks, after a step.
+func onServer(do string, query string) *Tamper {
+	done := false
+	return &Tamper{After: func(r *run, s *Step) {
+		if done || s.Do != do || r.server == nil || r.server.disk.isDead() {
+			return
+		}
+		res, err := r.server.app.DB().NewQuery(query).Execute()
+		if err != nil {
+			panic(err)
+		}
+		n, err := res.RowsAffected()
+		done = err == nil && n > 0
+	}}
+}
+
+// planted are rules that were broken from outside: the network tells a lie, or
+// a statement is not done. Each is caught with its seed, by the checker of its
+// invariant. docs/SIMULATION.md has the table.
+var planted = []struct {
+	inv    int
+	name   string
+	seed   uint64
+	script func() *Script // nil: the plan of the seed
+	tamper func() *Tamper
+}{
+	{1, "a commit is said to be done and is not", 1, nil, func() *Tamper {
+		pushes := 0
+		return &Tamper{
+			Request: func(_ *run, _ *phone, path string, _ []byte) []byte {
+				if path == "/api/sync/push" {
+					pushes++
+				}
+				return nil
+			},
+			ServerSQL: func(r *run, query string, _ []any) (string, bool) {
+				if query == "COMMIT" && pushes > 0 && pushes%4 == 0 {
+					pushes++
+					return "", true
+				}
+				return "", false
+			}}
+	}},
+	{2, "a phone makes a new mutation of each report that it sends", 1, nil, func() *Tamper {
+		return mutations(func(_ *run, _ *phone, list []any) []any {
+			for _, m := range list {
+				mu := m.(map[string]any)
+				ops, _ := mu["ops"].([]any)
+				if len(ops) != 1 || ops[0].(map[string]any)["collection"] != "observations" {
+					continue
+				}
+				raw, _ := json.Marshal(mu)
+				var twin map[string]any
+				if json.Unmarshal(raw, &twin) != nil {
+					return nil
+				}
+				stamp := twin["stamp"].(string)
+				twin["stamp"] = stamp[:14] + "fffe" + stamp[18:]
+				twin["n"] = 900000 + len(stamp)
+				op := twin["ops"].([]any)[0].(map[string]any)
+				op["id"] = "z" + op["id"].(string)[1:]
+				return append(list, twin)
+			}
+			return nil
+		})
+	}},
+	{3, "a verdict that is asked for again is another one", 1, nil, func() *Tamper {
+		return verdicts(func(_ *run, _ *phone, v map[string]any) bool {
+			if v["replayed"] == true && v["verdict"] == wire.Applied {
+				v["verdict"] = wire.Merged
+				return true
+			}
+			return false
+		})
+	}},
+	{4, "the server puts one mutation off for ever", 1, nil, func() *Tamper {
+		return verdicts(func(_ *run, p *phone, v map[string]any) bool {
+			if p.i == 0 && v["verdict"] == wire.Applied {
+				v["verdict"], v["code"] = wire.Deferred, wire.CodeMissingDependency
+				delete(v, "seq")
+				return true
+			}
+			return false
+		})
+	}},
+	{5, "what is refused is kept nowhere", 1, nil, func() *Tamper {
+		return sqlOnServer(func(_ *run, q string) bool { return inserts(q, "quarantine") })
+	}},
+	{7, "a report is made without its triage", 1, nil, func() *Tamper {
+		return sqlOnServer(func(_ *run, q string) bool { return inserts(q, "triage") })
+	}},
+	{8, "a record is written without its clock", 1, nil, func() *Tamper {
+		return sqlOnServer(func(_ *run, q string) bool { return inserts(q, "journal_clock") })
+	}},
+	{9, "one record is never told of", 1, nil, func() *Tamper {
+		return pulls(func(_ *run, p *phone, m map[string]any) bool {
+			delete(m, "digests")
+			changesOf(m, func(c map[string]any) bool { return p.i != 1 || c["id"] != siteA2 })
+			return true
+		})
+	}},
+	{10, "the digests are those of another view", 1, nil, func() *Tamper {
+		return pulls(func(_ *run, _ *phone, m map[string]any) bool {
+			d, ok := m["digests"].(map[string]any)
+			if ok {
+				delete(d, "sites")
+			}
+			return ok
+		})
+	}},
+	{11, "a worker gets somebody else's report", 1, nil, func() *Tamper {
+		return pulls(func(r *run, p *phone, m map[string]any) bool {
+			rows := r.server.query("SELECT id, author FROM observations WHERE author <> ? LIMIT 1", p.person)
+			if p.i != 0 || p.person == "" || len(rows) == 0 {
+				return false
+			}
+			list, _ := m["changes"].([]any)
+			m["changes"] = append(list, map[string]any{"collection": "observations", "id": rows[0][0], "seq": 1,
+				"record": map[string]any{"id": rows[0][0]}})
+			return true
+		})
+	}},
+	{12, "who has lost a scope is not told to begin anew", 0, moved, func() *Tamper {
+		return pulls(func(r *run, _ *phone, m map[string]any) bool {
+			if r.model.changes == 0 || m["reset"] != true {
+				return false
+			}
+			m["reset"] = false
+			return true
+		})
+	}},
+	{13, "who has gained a scope gets nothing old", 0, moved, func() *Tamper {
+		return pulls(func(r *run, _ *phone, m map[string]any) bool {
+			return r.model.changes > 0 && m["reset"] == true && changesOf(m, func(c map[string]any) bool { return c["collection"] != "sites" })
+		})
+	}},
+	{14, "an older version comes after a newer one", 1, nil, func() *Tamper {
+		old := map[string]any{}
+		return pulls(func(_ *run, p *phone, m map[string]any) bool {
+			list, _ := m["changes"].([]any)
+			for _, c := range list {
+				change := c.(map[string]any)
+				if change["id"] == siteA1 && p.i == 1 {
+					if was, ok := old["site"]; ok && was.(map[string]any)["seq"] != change["seq"] && len(list) == 1 {
+						m["changes"] = []any{was}
+						return true
+					}
+					if old["site"] == nil {
+						old["site"] = change
+					} else {
+						old["site"] = map[string]any{"collection": "sites", "id": siteA1, "seq": json.Number("1"), "record": change["record"]}
+					}
+				}
+			}
+			return false
+		})
+	}},
+	{15, "an edit of one field puts back another", 1, nil, func() *Tamper {
+		return onServer(Sync, "UPDATE sites SET address = '', notes = '', industry = '' WHERE address LIKE 'mk%' OR notes LIKE 'mk%' OR industry LIKE 'mk%'")
+	}},
+	{16, "the value that lost is forgotten", 0, rivals, func() *Tamper {
+		return sqlOnServer(func(_ *run, q string) bool { return inserts(q, "conflicts") })
+	}},
+	{19, "phones do not send again what the server lost", 0, restored, func() *Tamper {
+		return &Tamper{PhoneSQL: func(_ *run, _ *phone, q string, _ []any) (string, bool) {
+			return "", strings.HasPrefix(q, "UPDATE outbox SET state = 'waiting'") && strings.Contains(q, "'acknowledged'")
+		}}
+	}},
+	{20, "a server that went back does not say so", 0, restored, func() *Tamper {
+		return &Tamper{Answer: func(_ *run, _ *phone, path string, status int, body []byte) []byte {
+			return edited(body, func(m map[string]any) bool {
+				if m["rewound"] != true {
+					return false
+				}
+				delete(m, "rewound")
+				return true
+			})
+		}}
+	}},
+	{21, "a clock is taken at its word", 0, wrongClock, func() *Tamper {
+		return mutations(func(_ *run, _ *phone, list []any) []any {
+			for _, m := range list {
+				m.(map[string]any)["offset"] = 0
+			}
+			return list
+		})
+	}},
+	{22, "a copy of a phone is taken for the phone", 0, twins, func() *Tamper {
+		return &Tamper{Answer: func(r *run, p *phone, path string, status int, body []byte) []byte {
+			if path != "/api/sync/push" || status != 409 {
+				return nil
+			}
+			// The answer of a server that looks at the number alone.
+			return []byte(fmt.Sprintf(`{"epoch":%q,"now":%q,"mark":"x","durableSeq":0,"verdicts":[{"n":1,"verdict":"applied","seq":1}]}`,
+				"x", r.now().UTC().Format(wire.TimeFormat)))
+		}}
+	}},
+	{24, "each pull is a full one", 1, nil, func() *Tamper {
+		return pulls(func(_ *run, _ *phone, m map[string]any) bool { m["reset"] = true; return true })
+	}},
+	{26, "a write goes past the journal", 1, nil, func() *Tamper {
+		return onServer(Sync, "UPDATE sites SET venue = 'elsewhere' WHERE id = '"+siteB2+"'")
+	}},
+	{27, "a push that was committed is answered busy", 1, nil, func() *Tamper {
+		n := 0
+		return &Tamper{Status: func(_ *run, _ *phone, path string, status int) (int, []byte) {
+			if n++; path == "/api/sync/push" && status == 200 && n%3 == 0 {
+				return 503, []byte(`{"status":503,"message":"x","data":{},"code":"busy","hint":"x","retry":"later"}`)
+			}
+			return status, nil
+		}}
+	}},
+}
+
+// moved: a coordinator goes to another organization and comes back.
+func moved() *Script {
+	return &Script{Phones: 7, Steps: []Step{
+		{Do: Save, What: "report", Who: 0, Seed: 1}, {Do: Sync, With: []int{0, 1, 6}, Seed: 2},
+		{Do: Change, What: "organization", Who: 1, N: 1, Seed: 3}, {Do: Change, What: "organization", Who: 1, N: 0, Seed: 4}}}
+}
+
+// rivals: two coordinators write one field, neither of them knowing of the other.
+func rivals() *Script {
+	s := &Script{Phones: 3}
+	for seed := range uint64(12) {
+		s.Steps = append(s.Steps, Step{Do: Save, What: "site", Who: 1 + int(seed)%2, Seed: seed})
+	}
+	s.Steps = append(s.Steps, Step{Do: Sync, With: []int{1, 2}, Seed: 1})
+	return s
+}
+
+// restored: the server goes back behind what three phones have sent, and grows.
+func restored() *Script {
+	return &Script{Phones: 4, Steps: []Step{{Do: Backup},
+		{Do: Save, What: "report", Who: 0, N: 2, Seed: 1}, {Do: Save, What: "site", Who: 1, Seed: 2}, {Do: Save, What: "submission", Who: 3, Seed: 3},
+		{Do: Sync, With: []int{0, 1, 3}, Seed: 4}, {Do: Restore},
+		{Do: Rest, What: "newsite", Who: -1, Seed: 5}, {Do: Rest, What: "newsite", Who: -1, Seed: 6}, {Do: Rest, What: "report", Who: 0, Seed: 7},
+		{Do: Rest, What: "newsite", Who: -1, Seed: 8}, {Do: Rest, What: "newsite", Who: -1, Seed: 9}, {Do: Rest, What: "newsite", Who: -1, Seed: 10},
+		{Do: Rest, What: "newsite", Who: -1, Seed: 11}, {Do: Sync, With: []int{0, 1, 3}, Seed: 12}}}
+}
+
+// wrongClock: a phone whose clock is a year slow knows it, and writes.
+func wrongClock() *Script {
+	return &Script{Phones: 3, Steps: []Step{{Do: Clock, Who: 1, N: -31_536_000}, {Do: Sync, With: []int{1}, Seed: 1},
+		{Do: Save, What: "site", Who: 1, N: 2, Seed: 2}, {Do: Save, What: "site", Who: 2, Seed: 2}, {Do: Sync, With: []int{1, 2}, Seed: 3}}}
+}
+
+// twins: a phone is copied, and both go on.
+func twins() *Script {
+	return &Script{Phones: 2, Steps: []Step{{Do: Fork, Who: 0},
+		{Do: Save, What: "report", Who: 0, Seed: 1}, {Do: Save, What: "report", Who: 2, Seed: 2},
+		{Do: Sync, With: []int{0}, Seed: 3}, {Do: Sync, With: []int{2}, Seed: 4}}}
+}
+
+func TestPlantedFaults(t *testing.T) {
+	for _, f := range planted {
+		t.Run(fmt.Sprintf("[INV-%d] a build with one rule broken is caught: %s", f.inv, f.name), func(t *testing.T) {
+			script := Plan(f.seed)
+			if f.script != nil {
+				script = f.script()
+			}
+			tamper := f.tamper()
+			tamper.Until = f.inv
+			res, err := play(t, script, tamper, *trace)
+			for _, line := range res.Log {
+				t.Log(line)
+			}
+			if !caught(res.Failures, f.inv) {
+				t.Errorf("not caught; the run found %v, error %v", res.Failures, err)
+			}
+		})
+	}
+	t.Run("[INV-28] a build that takes chance from elsewhere is caught", func(t *testing.T) {
+		chance := func() *Tamper {
+			return &Tamper{After: func(r *run, _ *Step) { r.note("%d", rand.Int()) }}
+		}
+		one, err := play(t, restored(), chance(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := play(t, restored(), chance(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if one.Trace == two.Trace {
+			t.Error("the traces are the same")
+		}
+	})
+	for name, script := range map[string]func() *Script{"moved": moved, "rivals": rivals, "restored": restored, "wrongClock": wrongClock, "twins": twins} {
+		t.Run("[INV-28] the script holds and repeats itself when no rule is broken: "+name, func(t *testing.T) {
+			one, err := play(t, script(), nil, *trace)
+			report(t, script(), one, err)
+			two, err := play(t, script(), nil, false)
+			if err != nil || one.Trace != two.Trace {
+				t.Errorf("trace %s and then %s: %v", one.Trace, two.Trace, err)
+			}
+		})
+	}
+}
+
+func caught(failures []string, inv int) bool {
+	for _, f := range failures {
+		if strings.HasPrefix(f, fmt.Sprintf("[INV-%d] ", inv)) {
+			return true
+		}
+	}
+	return false
+}
