@@ -398,6 +398,14 @@ func (o *opRun) state(row *records.Row, clock *journal.RecordClock) (map[string]
 				continue
 			}
 			field.History = append(field.History, merge.Past{Seq: e.Seq, Device: e.Device, Eff: eff, Value: v})
+			if o.c.own[e.Device] {
+				if made, err := hlc.Parse(e.Stamp); err == nil && made.Time.After(o.w.Stored.Time) {
+					if field.Later == nil {
+						field.Later = map[int64]bool{}
+					}
+					field.Later[e.Seq] = true
+				}
+			}
 		}
 		fields[f] = field
 	}

@@ -38,4 +38,19 @@ func TestOrderBehindWhatWaits(t *testing.T) {
 		}
 		rig.Want(t, got["notes"], "second")
 	})
+	t.Run("[MERGE-3] [EPOCH-3] a change that comes behind a later one of its own device does not win by that", func(t *testing.T) {
+		r := rig.New(t)
+		a := r.Enroll(access.Coordinator, r.Organization("Outreach"))
+		site, made := a.Create("sites", map[string]any{"name": "Stop", "venue": "truck_stop"})
+		first := a.Mutation(rig.Update("sites", site, made.Seq, map[string]any{"notes": "first"}))
+		r.Clock.Add(1e9)
+		second := a.Mutation(rig.Update("sites", site, made.Seq, map[string]any{"notes": "second"}))
+		a.Push(second) // a restore took the first away; it is sent again after this
+		a.Push(first)
+		var got map[string]any
+		if err := json.Unmarshal(a.Fresh()["sites"][site], &got); err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, got["notes"], "second")
+	})
 }

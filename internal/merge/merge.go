@@ -70,11 +70,15 @@ type Past struct {
 // the value that the record stores for it then and the create's stamp, which is
 // what Clock says until the first change. A history that ends before Clock.Seq
 // counts as holding somebody else's write.
+//
+// Later holds the seqs of those writes in History that the device itself, or its
+// lineage, made after the edit: their stored stamps are greater.
 type Field struct {
 	Policy  Policy
 	Value   any
 	Clock   Clock
 	History []Past
+	Later   map[int64]bool
 }
 
 // Edit is an update of one record. Own are the pseudonyms of the device and

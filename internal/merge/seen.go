@@ -56,7 +56,9 @@ func lastSeen(edit Edit, f Field) seen {
 	at := asOfBase(edit, f)
 	if f.Clock.Seq > edit.Base {
 		for _, p := range f.History {
-			if p.Seq > edit.Base && edit.own(p.Device) && p.Eff.After(at.eff) {
+			// What the device made later, it had not seen: an edit that was put off,
+			// or is sent again after a restore, comes behind it and must not win by that.
+			if p.Seq > edit.Base && edit.own(p.Device) && !f.Later[p.Seq] && p.Eff.After(at.eff) {
 				at = seen{hash: Hash(p.Value), eff: p.Eff}
 			}
 		}
