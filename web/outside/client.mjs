@@ -76,7 +76,7 @@ export class Device {
     return new Device(url, key, {
       id, token: own, user, sealKey, n: 0, clock: { ms: 0, counter: 0 }, offset: null, epoch: null, mark: null, cursor: null, durable: 0,
       outbox: [], // not acknowledged, in order
-      kept: [], // acknowledged, not known to be held elsewhere; with seq
+      kept: [], // acknowledged, not known to be held elsewhere: {seq, line (the epoch), mutation}
       refused: [], // with the verdict
       view: {}, // confirmed: collection/id -> {collection, id, seq, record}
       held: {}, // dropped by a reset but for changes of our own
@@ -183,9 +183,10 @@ export class Device {
     const { state } = this;
     if (body.rewound) {
       state.rewinds++;
-      // All that was acknowledged beyond what is held elsewhere goes again, first.
-      state.outbox = [...state.kept.map(({ seq, ...m }) => m), ...state.outbox];
-      state.kept = [];
+      // All that another line of history acknowledged goes again, first. Push and
+      // pull may both tell of one rewind; what the new line has taken stays.
+      state.outbox = [...state.kept.filter((k) => k.line !== body.epoch).map((k) => k.mutation), ...state.outbox];
+      state.kept = state.kept.filter((k) => k.line === body.epoch);
     }
     state.epoch = body.epoch;
     state.mark = body.mark;
@@ -207,9 +208,9 @@ export class Device {
       }
       state.outbox = state.outbox.filter((m) => m.n !== mutation.n);
       if (verdict.verdict === 'refused') state.refused.push({ mutation, verdict });
-      else state.kept.push({ ...mutation, seq: verdict.seq });
+      else state.kept.push({ seq: verdict.seq, line: body.epoch, mutation });
     }
-    state.kept = state.kept.filter((m) => m.seq > state.durable).sort((a, b) => a.n - b.n);
+    state.kept = state.kept.filter((k) => k.seq > state.durable).sort((a, b) => a.mutation.n - b.mutation.n);
     return waiting;
   }
 

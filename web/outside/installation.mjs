@@ -18,9 +18,11 @@ let folder;
 let binary;
 const installations = [];
 
-/** Builds the program. Once for the whole suite; tearDown removes it. */
+/** Builds the program, once for the whole suite; tearDown removes it. With FIELDPOST_BINARY the tests are put to one that is built. */
 export async function build() {
   folder = await mkdtemp(join(tmpdir(), 'fieldpost-outside-'));
+  binary = process.env.FIELDPOST_BINARY;
+  if (binary) return;
   binary = join(folder, process.platform === 'win32' ? 'fieldpost.exe' : 'fieldpost');
   await run('go', ['build', '-o', binary, '.'], { cwd: sources });
 }

@@ -19,6 +19,15 @@ export const seen = (more = {}) => ({
   event_time: '2026-01-11T04:55:00.000Z', indicators: [{ indicator: 'core.01', basis: 'saw' }], note: `note ${++notes}`, ...more,
 });
 
+/** A submission to the first checklist that the device has pulled. */
+export function answered(device, more = {}) {
+  const [list] = byId(device.records('checklists'));
+  assert.ok(list, 'no checklist was pulled');
+  return {
+    checklist: list.id, version: list.version, event_time: '2026-01-11T04:55:00.000Z', answers: { [list.items[0].id]: 'yes', [list.items[1].id]: 'unsure' }, ...more,
+  };
+}
+
 export const brief = (verdicts) => verdicts.map(({ n, verdict, code }) => (code ? `${n} ${verdict} ${code}` : `${n} ${verdict}`));
 
 /** A refusal of a whole request: permanent code, hint for a person, retry for a program. */

@@ -124,7 +124,7 @@ test('[MERGE-4] of two who claim one report the first has it, and the second is 
   worker.create('observations', { event_time: '2026-01-11T04:55:00.000Z', indicators: [] });
   await worker.push();
   for (const e of two) await e.pull();
-  const triage = two[0].records('triage').find((t) => t.observation === worker.state.kept[0].ops[0].id);
+  const triage = two[0].records('triage').find((t) => t.observation === worker.state.kept[0].mutation.ops[0].id);
   for (const e of two) e.update('triage', triage.id, { claimed_by: e.state.user.id });
   assert.deepEqual(brief(await two[0].push()), ['1 applied']);
   const [second] = await two[1].push();
