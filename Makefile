@@ -1,6 +1,6 @@
 # One target per need. ARGS goes to the program: make demo ARGS="--http 127.0.0.1:0".
 
-.PHONY: check test run demo bench fuzz
+.PHONY: check test run demo bench fuzz simulate
 
 # Format, vet, staticcheck, layers, protocol text, all tests. What CI runs.
 check:
@@ -21,6 +21,11 @@ demo:
 # Push and pull beside stock PocketBase, on this machine.
 bench:
 	go run ./bench $(ARGS)
+
+# Simulated districts with crashes, bad networks and wrong clocks, one a seed:
+# make simulate SEEDS=5000 FROM=1
+simulate:
+	go test ./internal/simulate -run TestSimulation -count=1 -timeout 0 -v -seeds $(or $(SEEDS),200) -from $(or $(FROM),1) $(ARGS)
 
 # Every fuzz target for a time each: make fuzz TIME=10m
 fuzz:

@@ -249,7 +249,8 @@ func (r *run) checkQuiet() error {
 			r.fail(10, "%s cannot check its view: %v", p.name, p.err)
 		case report.Check == nil || !report.Check.Agrees || report.Check.Resets > 0:
 			r.fail(10, "%s: the digests differ: %+v", p.name, report.Check)
-		case report.Reset || len(report.Changes) > 0:
+		}
+		if p.err == nil && (report.Reset || len(report.Changes) > 0) {
 			r.fail(24, "%s pulls once more when all is quiet: reset %v, %d changes", p.name, report.Reset, len(report.Changes))
 		}
 	}

@@ -26,12 +26,11 @@ type model struct {
 	parked   map[*phone]map[string]bool  // stamps
 	reads    map[*phone]map[string]int64 // record -> newest version that was shown
 	epochs   map[*phone]string           // of reads
-	resets   map[*phone]int
-	gone     map[string]int64       // collection/id -> seq of its delete
-	changes  int                    // of people's scopes
-	sent     map[string][]client.Op // ops as they were sent, by stamp and mark
-	backs    int                    // how often the server went back
-	ahead    map[*phone]bool        // phones that know more than the server does since it went back
+	gone     map[string]int64            // collection/id -> seq of its delete
+	changes  int                         // of people's scopes
+	sent     map[string][]client.Op      // ops as they were sent, by stamp and mark
+	backs    int                         // how often the server went back
+	ahead    map[*phone]bool             // phones that know more than the server does since it went back
 }
 
 // saveOf is a mutation that a phone acknowledged as saved.
@@ -47,7 +46,7 @@ type saveOf struct {
 
 func newModel(r *run) *model {
 	return &model{r: r, saves: map[*phone][]*saveOf{}, verdicts: map[string]string{}, parked: map[*phone]map[string]bool{},
-		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, resets: map[*phone]int{}, gone: map[string]int64{}, ahead: map[*phone]bool{}, sent: map[string][]client.Op{}}
+		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, gone: map[string]int64{}, ahead: map[*phone]bool{}, sent: map[string][]client.Op{}}
 }
 
 func (m *model) saved(p *phone, what, mark string, ops []client.Op, s client.Saved) {
@@ -93,10 +92,20 @@ func (m *model) wentBack(b *backup, head int64) {
 type pushed struct {
 	Device    string `json:"device"`
 	Mutations []struct {
-		N     int64           `json:"n"`
-		Stamp string          `json:"stamp"`
-		Ops   json.RawMessage `json:"ops"`
+		N      int64           `json:"n"`
+		Stamp  string          `json:"stamp"`
+		Schema int             `json:"schema"`
+		Ops    json.RawMessage `json:"ops"`
 	} `json:"mutations"`
+}
+
+// mutations counts those of a push.
+func (l *letter) mutations() int {
+	var asked pushed
+	if json.Unmarshal(l.plainBody(), &asked) != nil {
+		return 0
+	}
+	return len(asked.Mutations)
 }
 
 func contentKey(stamp string, ops []byte) string {
@@ -111,8 +120,10 @@ func (m *model) answered(l *letter, a *answer) {
 	switch {
 	case l.path == "/api/sync/push" && a.status == http.StatusOK:
 		l.p.moved = true
+		l.p.pushes++
 		m.pushAnswered(l, body)
 	case l.path == "/api/sync/push":
+		l.p.pushes++
 		m.pushRefused(l, a, body)
 	case l.path == "/api/sync/pull" && a.status == http.StatusOK:
 		m.pullAnswered(l, body)
@@ -172,6 +183,9 @@ func (m *model) pushAnswered(l *letter, body []byte) {
 			m.sent[mu.Stamp+" "+mark] = ops
 		}
 		v, ok := verdicts[mu.N]
+		if ok && mu.Schema < wire.Schema && v.Verdict == wire.Refused && v.Code == wire.CodeInvalid && strings.Contains(string(mu.Ops), "of an older app") {
+			r.fail(23, "%s: what schema %d made is refused: %s", l.p.name, mu.Schema, v.Message)
+		}
 		if !ok {
 			r.fail(4, "%s got no verdict on %d", l.p.name, mu.N)
 			continue
@@ -231,8 +245,12 @@ func (m *model) pullAnswered(l *letter, body []byte) {
 		r.fail(8, "the answer to a pull cannot be read: %s", body)
 		return
 	}
-	if got.Reset {
-		m.resets[l.p]++
+	// Tombstones live for 400 days: who comes later begins anew (INV-18).
+	if at := l.p.syncedAt; !at.IsZero() && r.now().Sub(at) > 400*24*time.Hour {
+		l.p.syncedAt = time.Time{}
+		if !got.Reset {
+			r.fail(18, "%s comes back after %v and gets no full view", l.p.name, r.now().Sub(at))
+		}
 	}
 	// A machine put back to a snapshot does not know it, and keeps its epoch;
 	// the marks tell.
@@ -269,7 +287,7 @@ func (m *model) synced(p *phone, clean bool) error {
 		return nil
 	}
 	if p.err == nil {
-		p.measured, p.knownSkew, p.mark = true, p.skew, p.heard
+		p.measured, p.knownSkew, p.mark, p.syncedAt = true, p.skew, p.heard, r.now()
 	}
 	if !p.moved && p.err == nil {
 		return nil // it has sent nothing and got nothing new
@@ -351,12 +369,28 @@ func (m *model) checkReads(p *phone) error {
 	if m.reads[p] == nil {
 		m.reads[p] = map[string]int64{}
 	}
+	// A reset leaves records with own changes that wait, of whatever line of
+	// history they are (PULL-4).
+	waiting, err := p.d.Outbox(client.Waiting)
+	if err != nil {
+		return err
+	}
+	left := map[string]bool{}
+	for _, e := range waiting {
+		for _, ref := range e.Records {
+			left[ref.Collection+"/"+ref.ID] = true
+		}
+	}
 	for _, c := range collections() {
 		view, err := p.d.Confirmed(c)
 		if err != nil {
 			return err
 		}
 		for id, seq := range view {
+			if left[c+"/"+id] {
+				delete(m.reads[p], c+"/"+id)
+				continue
+			}
 			if was := m.reads[p][c+"/"+id]; seq < was {
 				m.r.fail(14, "%s showed %s %s at %d and shows it at %d", p.name, c, id, was, seq)
 			}

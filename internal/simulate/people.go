@@ -1,9 +1,11 @@
 package simulate
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 
 	"github.com/fieldpost/fieldpost/client"
@@ -44,6 +46,11 @@ func (r *run) save(s *Step, p *phone) error {
 			break
 		}
 		saved, err := p.d.Do(ops...)
+		if err == nil && what == "old" {
+			if err := p.age(saved.N); err != nil {
+				return err
+			}
+		}
 		if err := r.keep(p, what, mark, ops, saved, err, 0); err != nil {
 			return err
 		}
@@ -54,6 +61,16 @@ func (r *run) save(s *Step, p *phone) error {
 	}
 	p.disk.disarm()
 	return p.fallen()
+}
+
+// age makes a mutation one that the app of the first schema has saved.
+func (p *phone) age(n int64) error {
+	db, err := sql.Open("sqlite", filepath.Join(p.folder, "store.db"))
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec(`UPDATE outbox SET body = CAST(replace(CAST(body AS TEXT), '"schema":2', '"schema":1') AS BLOB) WHERE n = ?`, n)
+	return errors.Join(err, db.Close())
 }
 
 // keep tells the model what came of a save.
@@ -253,6 +270,9 @@ func (r *run) compose(g *rand.Rand, p *phone, what, mark string) []client.Op {
 		return []client.Op{update("organizations", []string{ngo, force, hotel}[g.IntN(3)], map[string]any{"kind": mark})}
 	case "served":
 		return []client.Op{update("sites", []string{siteA1, siteB1}[g.IntN(2)], map[string]any{"served_by": []string{ngo, force}[g.IntN(2)]})}
+	case "old":
+		op := r.report(g, p, mark+" of an older app")
+		return []client.Op{op}
 	case "strange":
 		op := r.report(g, p, mark)
 		op.Fields["shoe_size"] = 44 // of a schema that is not ours

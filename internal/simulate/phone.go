@@ -39,8 +39,11 @@ type phone struct {
 
 	measured  bool // it knows how far its clock is off, as of knownSkew
 	knownSkew time.Duration
-	heard     int64 // the server's newest seq at the last answer
-	mark      int64 // the same, at the last sync that was noted
+	syncedAt  time.Time // of the last sync without fault
+	lastBatch int       // mutations of the last push
+	pushes    int       // that the server answered in this sync
+	heard     int64     // the server's newest seq at the last answer
+	mark      int64     // the same, at the last sync that was noted
 }
 
 // roster is who is there, in this order.

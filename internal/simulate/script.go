@@ -98,7 +98,7 @@ var acts = map[int][]string{
 	0:  {"report", "report", "submission", "addendum", "addendum", "family", "poison", "repair", "strange"},
 	1:  {"site", "site", "site", "triage", "triage", "claim", "open", "newsite", "delsite", "resolve", "poison", "addendum", "desk"},
 	2:  {"site", "site", "site", "triage", "triage", "claim", "open", "newsite", "delsite", "resolve", "repair", "desk"},
-	3:  {"report", "submission", "addendum", "family", "report", "repair"},
+	3:  {"report", "submission", "addendum", "family", "old", "repair"},
 	4:  {"submission", "submission", "addendum", "family", "poison"},
 	5:  {"report", "submission", "addendum", "family"},
 	6:  {"site", "triage", "claim", "open", "newsite", "delsite"},
@@ -139,6 +139,9 @@ func planStep(g *rand.Rand, s *Script) Step {
 		p.Faults = planFaults(g, len(p.With))
 	case d < 77:
 		p.Do, p.N = Pass, []int{30, 600, 7200, 86400, 86400 * 3}[g.IntN(5)]
+		if g.IntN(40) == 0 {
+			p.N = 86400 * 401
+		}
 	case d < 81:
 		p.Do, p.N = Clock, []int{0, 0, 31_536_000, -31_536_000, 3600, -3600, 90, 63_072_000}[g.IntN(8)]
 	case d < 83:

@@ -191,9 +191,29 @@ func (r *run) clean(p *phone) error {
 	if !r.ready(p) {
 		return nil
 	}
+	st, err := p.d.Status()
+	if err != nil {
+		return err
+	}
+	p.pushes = 0
 	r.drive(&Step{}, act{p, p.sync})
 	r.note("%s synced: %s", p.name, r.saying(p.err))
+	r.checkBatches(p, st.Waiting)
 	return r.model.synced(p, true)
+}
+
+// checkBatches: a queue goes out in as many pushes as it has batches, and a few
+// for what is deferred, forked or lost in a restore (INV-25).
+func (r *run) checkBatches(p *phone, waiting int) {
+	limit := r.server.s.Exchange.Limits.Mutations
+	entries, err := p.d.Outbox()
+	if err != nil {
+		return
+	}
+	waiting = max(waiting, len(entries)) // a rewind sends all of them again
+	if bound := 4*((waiting+limit-1)/limit) + 6; p.pushes > bound {
+		r.fail(25, "%s made %d pushes of at most %d for %d mutations", p.name, p.pushes, limit, waiting)
+	}
 }
 
 // restWrite writes a record through REST or the dashboard.
