@@ -163,6 +163,10 @@ func TestMove(t *testing.T) {
 			return wire.Mutation{N: n, Stamp: hlc.Stamp{Time: hlc.Time{Ms: stamp.Ms + later}, Device: d.ID}.String(), Offset: &zero, Schema: 1,
 				Ops: []wire.Op{rig.Update("organizations", id, past[0].Seq, fields)}}
 		}
+		// What stood at their base is no change, whatever stands now (MERGE-6).
+		if v := d.Push(edit(899, 6000, map[string]any{"kind": past[0].Fields["kind"]})); v[0].Verdict != wire.Applied || len(v[0].Conflicts) > 0 || !strings.Contains(organization(t, r, id), "labor union") {
+			t.Fatalf("%+v %s", v[0], organization(t, r, id))
+		}
 		v := d.Push(edit(900, -5000, map[string]any{"kind": "provider", "allow_plate": false}), edit(901, 5000, map[string]any{"kind": "outreach", "allow_plate": true}))
 		// Older than theirs: it gives way, and is kept. `allows` nobody touched.
 		if v[0].Verdict != wire.Merged || len(v[0].Conflicts) == 0 || v[0].Conflicts[0].Field != "type" {
@@ -171,6 +175,32 @@ func TestMove(t *testing.T) {
 		// Newer than theirs, though older than the move.
 		if v[1].Verdict != wire.Applied || !strings.Contains(organization(t, r, id), "outreach") || !strings.Contains(organization(t, r, id), "plates") {
 			t.Fatalf("%+v %s", v[1], organization(t, r, id))
+		}
+	})
+	t.Run("[MERGE-1] what a device wrote itself before the move is not somebody else's after it", func(t *testing.T) {
+		dir := unpack(t, first)
+		s := load(t, first).Stores[1]
+		var own wire.Mutation
+		if err := json.Unmarshal(s.Entries[0].Mutation, &own); err != nil {
+			t.Fatal(err)
+		}
+		r := rig.Open(t, dir)
+		stamp, err := hlc.Parse(own.Stamp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stamp.Ms += 5000
+		zero := int64(0)
+		past, err := r.S.Store.Journal().History("organizations", own.Ops[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Back to what stood at their base, over their own change of it.
+		next := wire.Mutation{N: 900, Stamp: stamp.String(), Offset: &zero, Epoch: own.Epoch, Schema: 1,
+			Ops: []wire.Op{rig.Update("organizations", own.Ops[0].ID, own.Ops[0].Base, map[string]any{"kind": past[0].Fields["kind"]})}}
+		v := device(t, r, s.Device).Push(next)[0]
+		if v.Verdict != wire.Applied || len(v.Conflicts) > 0 || !strings.Contains(organization(t, r, own.Ops[0].ID), "law_enforcement") {
+			t.Fatalf("%+v %s", v, organization(t, r, own.Ops[0].ID))
 		}
 	})
 	t.Run("[PUSH-9] a move that is cut off leaves schema 1 whole, and the next start moves it", func(t *testing.T) {

@@ -242,8 +242,8 @@ func (v *server) settle() error {
 		collection, id string
 		values         map[string]any
 	}{
-		{"organizations", ngo, map[string]any{"name": "Outreach", "allow_staff_note": true}},
-		{"organizations", force, map[string]any{"name": "Task force", "allow_staff_note": true}},
+		{"organizations", ngo, map[string]any{"name": "Outreach", "allows": []string{"staff_notes"}}},
+		{"organizations", force, map[string]any{"name": "Task force", "allows": []string{"staff_notes"}}},
 		{"organizations", hotel, map[string]any{"name": "Hotel"}},
 		{"sites", siteA1, map[string]any{"name": "A1", "venue": "truck_stop", "served_by": ngo}},
 		{"sites", siteA2, map[string]any{"name": "A2", "venue": "hotel", "served_by": ngo}},
