@@ -24,6 +24,7 @@ type pushing struct {
 	at        int64 // ms, of this receipt
 	offset    int64 // the request's own offset, for mutations without one
 	kept      map[int64]kept
+	sharing   []string // pseudonyms that share its quota; empty until it is asked for
 
 	adopting bool           // a coordinator makes another's mutation their own (PUSH-6)
 	origin   map[string]any // of what comes out of quarantine: goes into each entry's extra
@@ -228,9 +229,8 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 	if !j.push.Now.IsZero() {
 		c.offset = c.at - j.push.Now.UnixMilli()
 	}
-	first := j.ctx == nil
-	j.ctx = c
-	if !first {
+	if j.ctx != nil {
+		j.ctx = c
 		return nil
 	}
 	ns := make([]int64, len(j.push.Mutations))
@@ -251,6 +251,7 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 			return nil
 		}
 	}
+	j.ctx = c        // looked at: not before, or a look that failed would not be repeated
 	if j.recovered { // the device itself was not here
 		return nil
 	}
@@ -296,6 +297,9 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 	t, err := s.timing(tx, c, m, stored)
 	if err != nil {
 		return nil, err
+	}
+	if refused != nil && refused.Code == wire.CodeMissingDependency && (r != nil || c.device.Revoked || m.Problem != nil) {
+		refused = nil // no waiting makes it one that can be taken
 	}
 	receipt := journal.Receipt{Device: c.pseudonym, N: m.N, Content: content, Stamp: stored, Corrected: t.corrected.Ms, At: c.at}
 	switch {

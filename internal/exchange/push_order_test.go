@@ -53,4 +53,19 @@ func TestOrderBehindWhatWaits(t *testing.T) {
 		}
 		rig.Want(t, got["notes"], "second")
 	})
+	t.Run("[PUSH-4] [PUSH-2] behind one that waits, what can never be taken is refused all the same and leaves no trace of waiting", func(t *testing.T) {
+		r := rig.New(t)
+		a := r.Enroll(access.Coordinator, r.Organization("Outreach"))
+		site := rig.ID()
+		waits := a.Mutation(rig.Update("sites", site, 0, map[string]any{"notes": "of a site that has not come"}))
+		stranger := a.Mutation(rig.Update("sites", site, 0, map[string]any{"notes": "b"}))
+		stranger.Stamp = stranger.Stamp[:len(stranger.Stamp)-15] + rig.ID()
+		v := a.Push(waits, stranger)
+		rig.Want(t, []string{v[0].Verdict, v[1].Verdict + " " + v[1].Code}, []string{wire.Deferred, "refused invalid"})
+		var n int
+		if err := r.App.DB().NewQuery("SELECT count(*) FROM journal_deferred WHERE stamp=''").Row(&n); err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, n, 0)
+	})
 }

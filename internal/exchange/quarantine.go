@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fieldpost/fieldpost/internal/access"
@@ -66,8 +67,9 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 	return id, tx.Hold(journal.Held{Quarantine: id, Device: c.pseudonym, N: m.N, Bytes: int64(len(whole))})
 }
 
-// What one device, with those it descends from, may have in quarantine
-// (PUSH-10).
+// What one device may have in quarantine (PUSH-10), together with those it
+// descends from and what descends from them: a device admits its successors by
+// itself, as many as it likes.
 const (
 	maxHeldItems        = 1000
 	maxHeldBytes        = 10_000_000
@@ -85,8 +87,17 @@ const signedOut = "This device was signed out. What it hands in is kept for a co
 // while nothing is held always fits: else something large could never be
 // refused, and its device would send it for ever.
 func (s *Service) room(tx *records.Tx, c *pushing, more int64) error {
+	if c.sharing == nil {
+		family, err := s.family(tx, c.device)
+		if err != nil {
+			return err
+		}
+		for _, d := range family {
+			c.sharing = append(c.sharing, s.Key.Device(d.ID))
+		}
+	}
 	var items, bytes int64
-	for p := range c.own {
+	for _, p := range c.sharing {
 		n, b, err := tx.HeldShare(p)
 		if err != nil {
 			return err
@@ -101,6 +112,20 @@ func (s *Service) room(tx *records.Tx, c *pushing, more int64) error {
 		return errFull
 	}
 	return nil
+}
+
+// family gives a device, those it descends from and what descends from any of
+// them, the oldest first.
+func (s *Service) family(tx *records.Tx, device *records.Device) ([]*records.Device, error) {
+	all, err := tx.DevicesOf(device.Person.ID)
+	if err != nil {
+		return nil, err
+	}
+	list := slices.DeleteFunc(all, func(d *records.Device) bool {
+		return !slices.ContainsFunc(d.Lineage, func(id string) bool { return slices.Contains(device.Lineage, id) })
+	})
+	slices.SortStableFunc(list, func(a, b *records.Device) int { return len(a.Lineage) - len(b.Lineage) })
+	return list, nil
 }
 
 const noRoom = "There is no room for it in quarantine until a coordinator has looked at what lies there."
@@ -210,11 +235,6 @@ func named(m *wire.Received) []opName {
 		op, _ := v.(map[string]any)
 		fields, _ := op["fields"].(map[string]any)
 		out = append(out, opName{word(op["op"]), word(op["collection"]), word(op["id"]), word(fields["site"])})
-	}
-	if list == nil && m.Heads == nil { // sealed
-		for _, op := range m.Ops {
-			out = append(out, opName{op.Op.Op, op.Collection, op.ID, word(op.Fields["site"])})
-		}
 	}
 	return out
 }

@@ -184,6 +184,20 @@ func TestHandingInAfterRevoking(t *testing.T) {
 		status, _, e := tom.TryPush(w.bad(tom, 1, 900_000)...)
 		rig.Want(t, fmt.Sprint(status, e.Code), "503quarantine_full")
 	})
+	t.Run("[PUSH-10] successors of a revoked device share its two megabytes, however many it admits", func(t *testing.T) {
+		w.on(t)
+		tom := w.worker()
+		change(t, w.Rig, "devices", tom.ID, map[string]any{"revoked": true})
+		for range 2 {
+			next := goOn(t, tom)
+			verdict(t, next.Push(w.bad(next, 1, 900_000)...)[0], wire.Refused, wire.CodeNotAllowed)
+		}
+		third := goOn(t, tom)
+		status, _, e := third.TryPush(w.bad(third, 1, 900_000)...)
+		if status != http.StatusServiceUnavailable || e.Code != "quarantine_full" {
+			t.Errorf("the third: %d %+v", status, e)
+		}
+	})
 	t.Run("[ENROL-3] a device that is let in again renews its token and has everything", func(t *testing.T) {
 		w.on(t)
 		change(t, w.Rig, "devices", rosa.ID, map[string]any{"revoked": false})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -408,15 +407,11 @@ func (s *Service) dependants(author *records.Device) ([]string, error) {
 	var out []string
 	err := s.repairing(func(tx *records.Tx) error {
 		out = nil
-		devices, err := tx.DevicesOf(author.Person.ID)
+		devices, err := s.family(tx, author)
 		if err != nil {
 			return err
 		}
-		slices.SortStableFunc(devices, func(a, b *records.Device) int { return len(a.Lineage) - len(b.Lineage) })
 		for _, d := range devices {
-			if !slices.ContainsFunc(d.Lineage, func(id string) bool { return slices.Contains(author.Lineage, id) }) {
-				continue
-			}
 			list, err := tx.HeldBy(s.Key.Device(d.ID))
 			if err != nil {
 				return err
