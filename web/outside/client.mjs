@@ -76,7 +76,7 @@ export class Device {
     return new Device(url, key, {
       id, token: own, user, sealKey, n: 0, clock: { ms: 0, counter: 0 }, offset: null, epoch: null, mark: null, cursor: null, durable: 0,
       outbox: [], // not acknowledged, in order
-      kept: [], // acknowledged, not known to be held elsewhere: {seq, line (the epoch), mutation}
+      kept: [], // acknowledged, not known to be held elsewhere: {seq, mutation}
       refused: [], // with the verdict
       view: {}, // confirmed: collection/id -> {collection, id, seq, record}
       held: {}, // dropped by a reset but for changes of our own
@@ -183,10 +183,10 @@ export class Device {
     const { state } = this;
     if (body.rewound) {
       state.rewinds++;
-      // All that another line of history acknowledged goes again, first. Push and
-      // pull may both tell of one rewind; what the new line has taken stays.
-      state.outbox = [...state.kept.filter((k) => k.line !== body.epoch).map((k) => k.mutation), ...state.outbox];
-      state.kept = state.kept.filter((k) => k.line === body.epoch);
+      // All that was acknowledged goes again, first. Push and pull may both tell of
+      // one rewind, and a snapshot put back keeps its epoch: what goes once too often is harmless.
+      state.outbox = [...state.kept.map((k) => k.mutation), ...state.outbox];
+      state.kept = [];
     }
     state.epoch = body.epoch;
     state.mark = body.mark;
@@ -208,7 +208,7 @@ export class Device {
       }
       state.outbox = state.outbox.filter((m) => m.n !== mutation.n);
       if (verdict.verdict === 'refused') state.refused.push({ mutation, verdict });
-      else state.kept.push({ seq: verdict.seq, line: body.epoch, mutation });
+      else state.kept.push({ seq: verdict.seq, mutation });
     }
     state.kept = state.kept.filter((k) => k.seq > state.durable).sort((a, b) => a.mutation.n - b.mutation.n);
     return waiting;
@@ -293,8 +293,10 @@ export class Device {
 
   async sync() {
     const verdicts = await this.push();
+    const { rewinds } = this.state;
     await this.pull();
-    return verdicts;
+    // The pull may be the one that tells of a rewind.
+    return this.state.rewinds > rewinds ? [...verdicts, ...await this.push()] : verdicts;
   }
 
   /** PULL-8: whether the confirmed view is what the server counts. */

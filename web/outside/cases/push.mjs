@@ -1,7 +1,7 @@
 // Handing in: verdicts, poison, repetition, what is kept, sizes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { send } from '../client.mjs';
+import { Device, send } from '../client.mjs';
 import { newId, stampText, triageId } from '../wire.mjs';
 import { atRest, brief, outreach, place, seen } from './common.mjs';
 
@@ -150,4 +150,58 @@ test('[PUSH-11] a create whose id exists: the same from the same author is a no-
   assert.deepEqual(brief(await other.push()), ['1 refused invalid']);
   await atRest(at, phone, ['observations']);
   assert.equal(phone.records('observations')[0].note, fields.note);
+});
+
+test('[PUSH-7] a mutation that waits for another device\'s record is deferred, and runs when it is there', async () => {
+  const at = await place();
+  const phone = await at.enrol('worker', outreach);
+  const tablet = await Device.enrol(at.url, { token: phone.token }); // the same person's
+  assert.equal(tablet.state.user.id, phone.state.user.id);
+  const report = phone.create('observations', seen());
+  tablet.create('addenda', { observation: report, text: 'from the other one' });
+  tablet.create('observations', seen());
+  assert.deepEqual(brief(await tablet.push()), ['1 deferred missing_dependency', '2 applied']);
+  assert.deepEqual(brief(await tablet.push()), ['1 deferred missing_dependency']);
+  await phone.push();
+  assert.deepEqual(brief(await tablet.push()), ['1 applied']);
+  for (const d of [phone, tablet]) await atRest(at, d, ['observations', 'addenda']);
+  assert.deepEqual(phone.state.view, tablet.state.view);
+});
+
+test('[PUSH-4] the ops of one mutation are taken all together or not at all', async () => {
+  const at = await place();
+  const phone = await at.enrol('worker', outreach);
+  const [a, b, c, d] = [newId(), newId(), newId(), newId()];
+  const report = (id, fields = seen()) => ({ op: 'create', collection: 'observations', id, fields });
+  phone.save(report(a), { op: 'create', collection: 'addenda', id: b, fields: { observation: a, text: 'with it' } });
+  phone.save(report(c), report(d, { indicators: 7 }));
+  const before = (await at.verify()).entries;
+  const verdicts = await phone.push();
+  assert.deepEqual(brief(verdicts), ['1 applied', '2 refused invalid']);
+  await atRest(at, phone, ['observations', 'addenda']);
+  assert.deepEqual(phone.records('observations').map((r) => r.id), [a]);
+  assert.ok((await at.verify()).entries > before);
+  phone.create('observations', seen(), c);
+  assert.equal((await phone.push())[0].verdict, 'applied', 'corrected and sent again, under the id that was never taken');
+});
+
+test('[PULL-4] the author learns that a coordinator has opened the report, and again after a reset', async () => {
+  const at = await place();
+  const phone = await at.enrol('worker', outreach);
+  const boss = await at.enrol('coordinator', outreach);
+  const [opened, other] = [phone.create('observations', seen()), phone.create('observations', seen())];
+  await phone.sync();
+  assert.deepEqual(phone.state.seen, []);
+  await boss.pull();
+  boss.update('triage', triageId('observations', opened), { opened: new Date().toISOString() });
+  assert.equal((await boss.push())[0].verdict, 'applied');
+  const pages = await phone.pull();
+  assert.deepEqual(pages.flatMap((p) => p.seen), [opened]);
+  assert.deepEqual((await phone.pull()).flatMap((p) => p.seen), []);
+  phone.state.cursor = null;
+  await phone.pull();
+  assert.deepEqual(phone.state.seen, [opened]);
+  assert.ok(other);
+  await boss.pull();
+  assert.deepEqual(boss.state.seen, []);
 });

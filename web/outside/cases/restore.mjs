@@ -1,10 +1,12 @@
 // History that goes back: an older copy is put into service.
 import assert from 'node:assert/strict';
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Device, newKey } from '../client.mjs';
 import { Installation } from '../installation.mjs';
 import { newId } from '../wire.mjs';
-import { answered, atRest, hotel, outreach, owner, seen } from './common.mjs';
+import { answered, atRest, hotel, outreach, owner, pause, seen } from './common.mjs';
 
 const kinds = ['observations', 'submissions', 'addenda', 'sites', 'triage', 'conflicts'];
 
@@ -159,4 +161,82 @@ test('[EPOCH-3] a cursor that is not the server\'s is refused or answered by a r
   }
   const { body } = await here.pushOnce([], {});
   assert.equal(body.rewound, undefined);
+});
+
+for (const [what, put] of [
+  ['the whole folder', async (at, older) => {
+    await rm(at.dir, { recursive: true });
+    await cp(older, at.dir, { recursive: true });
+  }],
+  ['the database file alone', async (at, older) => {
+    for (const end of ['-wal', '-shm']) await rm(join(at.dir, `data.db${end}`), { force: true });
+    for (const end of ['', '-wal', '-shm']) await cp(join(older, `data.db${end}`), join(at.dir, `data.db${end}`)).catch((err) => { if (err.code !== 'ENOENT') throw err; });
+  }],
+]) {
+  test(`[EPOCH-1] an older copy of ${what} is put back by hand: noticed by the first device that knows better, and all comes back once`, async () => {
+    const at = await Installation.start(`snapshot-${what.split(' ')[1]}`);
+    const worker = await at.enrol('worker', outreach);
+    const boss = await at.enrol('coordinator', outreach);
+    const wanted = [worker.create('observations', seen())];
+    await worker.sync();
+    await boss.sync();
+    await at.stop();
+    const older = at.file(`older-${what.split(' ')[1]}`);
+    await cp(at.dir, older, { recursive: true });
+    await at.start();
+    for (const d of [worker, boss]) d.url = at.url;
+    for (let i = 0; i < 5; i++) wanted.push(worker.create('observations', seen()));
+    worker.create('addenda', { observation: wanted[5], text: 'beyond the copy' });
+    await worker.sync();
+    await boss.sync();
+
+    await at.stop();
+    await put(at, older);
+    await at.start();
+    for (const d of [worker, boss]) d.url = at.url;
+    const fresh = await at.enrol('worker', outreach);
+    for (let i = 0; i < 20; i++) wanted.push(fresh.create('observations', seen()));
+    await fresh.sync();
+    const [page] = await boss.pull();
+    assert.equal(page.rewound, true);
+    assert.equal(page.reset, true);
+    wanted.push(worker.create('observations', seen()));
+    await worker.sync();
+    await worker.sync();
+    assert.ok(worker.state.rewinds >= 1);
+    assert.deepEqual(worker.state.outbox, []);
+    for (const d of [worker, boss, fresh]) await atRest(at, d, kinds);
+    assert.deepEqual(boss.records('observations').map((r) => r.id).sort(), wanted.sort());
+    assert.deepEqual(boss.records('addenda').map((r) => r.text), ['beyond the copy']);
+    assert.equal((await at.verify()).ok, true);
+  });
+}
+
+test('[EPOCH-3] what a verified backup holds a device need not keep; what came later it keeps', async () => {
+  const at = await Installation.start('durable');
+  const worker = await at.enrol('worker', outreach);
+  worker.create('observations', seen());
+  await worker.sync();
+  assert.equal(worker.state.durable, 0);
+  assert.equal(worker.state.kept.length, 1);
+  const file = at.file('durable.zip');
+  await at.command('backup', file);
+  await at.command('backup', 'verify', file, '--held-elsewhere');
+  worker.create('observations', seen());
+  await worker.sync();
+  // The server may take a moment to learn of it: holding on too long harms nobody.
+  for (let i = 0; i < 200 && worker.state.durable === 0; i++) {
+    await pause(100);
+    await worker.pull();
+  }
+  assert.ok(worker.state.durable > 0);
+  worker.create('observations', seen());
+  await worker.sync();
+  assert.deepEqual(worker.state.kept.map((k) => k.mutation.n), [2, 3]);
+  const { durable } = worker.state;
+  await at.stop();
+  await at.start();
+  worker.url = at.url;
+  await worker.pull();
+  assert.ok(worker.state.durable >= durable, 'never falling within an epoch');
 });
