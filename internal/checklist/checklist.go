@@ -37,6 +37,10 @@ const (
 // practitioner has confirmed (R25).
 const AwaitingReview = "awaiting practitioner review"
 
+// AwaitingNative is the Review of a translation that nobody who speaks the
+// language from home, and no practitioner, has confirmed (R25).
+const AwaitingNative = "awaiting native and practitioner review"
+
 // Checklist is one version of one checklist in one language.
 type Checklist struct {
 	Key     string `json:"key"`     // names the setting: "hotel_front"
@@ -44,6 +48,7 @@ type Checklist struct {
 	Locale  string `json:"locale"`  // "en"
 	Title   string `json:"title"`
 	SeenBy  string `json:"seen_by,omitempty"` // who fills it
+	Venue   string `json:"venue,omitempty"`   // the kind of place, as in sites
 	Items   []Item `json:"items"`             // in the order of the screen
 }
 
@@ -55,7 +60,18 @@ type Item struct {
 	Form      string   `json:"form"`
 	NoticedBy string   `json:"noticed_by,omitempty"`
 	Sources   []string `json:"sources,omitempty"` // codes of content/sources.json
-	Review    string   `json:"review,omitempty"`  // AwaitingReview, or nothing
+	Review    string   `json:"review,omitempty"`  // AwaitingReview, AwaitingNative, or nothing
+
+	// What the forms of format 2 have beside it; see Form.
+	Hint       string `json:"hint,omitempty"`
+	ReadAloud  string `json:"read_aloud,omitempty"` // what a voice says
+	Icon       string `json:"icon,omitempty"`       // of content/icons, without .svg
+	Group      string `json:"group,omitempty"`
+	GroupLabel string `json:"group_label,omitempty"`
+	GroupIcon  string `json:"group_icon,omitempty"`
+	Relevant   string `json:"relevant,omitempty"`   // an Expression: asked only if it holds
+	Constraint string `json:"constraint,omitempty"` // an Expression that an answer has to fit
+	Required   bool   `json:"required,omitempty"`
 }
 
 // Weighed gives what triage asks of an item.
@@ -67,20 +83,34 @@ var (
 	localeForm = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$`)
 )
 
-// Load reads every checklists/*.json of fsys, sorted by key, version, locale.
-// It fails, naming the file, on the first that Parse refuses, on two that hold
-// the same version of the same checklist in one language, and when there are
-// none.
+// Load reads every checklists/*.json of fsys (one language each) and every
+// forms/*.v*.json (a Form, which is a Checklist for each of its languages),
+// sorted by key, version, locale. It fails, naming the file, on the first that
+// Parse or ParseForm refuses, on two that hold the same version of the same
+// checklist in one language, and when there are none.
 func Load(fsys fs.FS) ([]Checklist, error) {
 	names, err := fs.Glob(fsys, "checklists/*.json")
 	if err != nil {
 		return nil, fmt.Errorf("checklist: load: %w", err)
 	}
-	if len(names) == 0 {
-		return nil, errors.New("checklist: load: no file matches checklists/*.json")
+	forms, err := fs.Glob(fsys, formFiles)
+	if err != nil {
+		return nil, fmt.Errorf("checklist: load: %w", err)
 	}
-	lists := make([]Checklist, 0, len(names))
+	if len(names)+len(forms) == 0 {
+		return nil, errors.New("checklist: load: no file matches checklists/*.json or " + formFiles)
+	}
+	var lists []Checklist
 	from := map[string]string{}
+	add := func(name string, list Checklist) error {
+		which := fmt.Sprintf("%s version %d (%s)", list.Key, list.Version, list.Locale)
+		if first, twice := from[which]; twice {
+			return fmt.Errorf("checklist: load %s: %s is in %s already", name, which, first)
+		}
+		from[which] = name
+		lists = append(lists, list)
+		return nil
+	}
 	for _, name := range names {
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil {
@@ -90,12 +120,20 @@ func Load(fsys fs.FS) ([]Checklist, error) {
 		if err != nil {
 			return nil, fmt.Errorf("checklist: load %s: %w", name, err)
 		}
-		which := fmt.Sprintf("%s version %d (%s)", list.Key, list.Version, list.Locale)
-		if first, twice := from[which]; twice {
-			return nil, fmt.Errorf("checklist: load %s: %s is in %s already", name, which, first)
+		if err := add(name, list); err != nil {
+			return nil, err
 		}
-		from[which] = name
-		lists = append(lists, list)
+	}
+	for _, name := range forms {
+		form, err := readForm(fsys, name)
+		if err != nil {
+			return nil, fmt.Errorf("checklist: load %s: %w", name, err)
+		}
+		for _, list := range form.Checklists() {
+			if err := add(name, list); err != nil {
+				return nil, err
+			}
+		}
 	}
 	slices.SortFunc(lists, func(a, b Checklist) int {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Locale, b.Locale))
@@ -157,8 +195,8 @@ func (i Item) validate() error {
 		return fmt.Errorf("item %s: weight %q is not context, strong or emergency", i.ID, i.Weight)
 	case i.Form != Sex && i.Form != Labor && i.Form != Both:
 		return fmt.Errorf("item %s: form %q is not sex, labor or both", i.ID, i.Form)
-	case i.Review != "" && i.Review != AwaitingReview:
-		return fmt.Errorf("item %s: review %q is not %q", i.ID, i.Review, AwaitingReview)
+	case i.Review != "" && i.Review != AwaitingReview && i.Review != AwaitingNative:
+		return fmt.Errorf("item %s: review %q is neither %q nor %q", i.ID, i.Review, AwaitingReview, AwaitingNative)
 	}
 	return nil
 }

@@ -52,7 +52,8 @@ func TestVectors(t *testing.T) {
 	}
 	found := map[string]bool{}
 	for _, e := range entries {
-		if e.Name() == "README.md" || e.IsDir() { // internal/shipped runs what lies in the folder
+		// internal/shipped runs what lies in the folder, internal/checklist the forms.
+		if e.Name() == "README.md" || e.Name() == "forms.json" || e.IsDir() {
 			continue
 		}
 		found[e.Name()] = true
