@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -237,4 +238,24 @@ func swapped(c byte) string {
 		return "B"
 	}
 	return "A"
+}
+
+func TestEnrolledAfterTheBackup(t *testing.T) {
+	w := newTown(t)
+	restore := backup(t, w.Rig)
+	late := w.worker()
+	sent := late.Mutation(rig.Create("observations", rig.ID(), w.Observation("")))
+	applied(t, late.Push(sent)[0])
+	restore()
+	t.Run("[EPOCH-3] [ENROL-1] a device that the restored server does not know enrols again as itself, and brings back what it made", func(t *testing.T) {
+		w.on(t)
+		status, _, e := late.TryPush(sent)
+		rig.Want(t, fmt.Sprint(status, e.Code), "401unauthenticated")
+		late.Enroll(w.Invite(access.Worker, w.ngo, 1))
+		late.Mark = nil
+		applied(t, late.Push(sent)[0])
+		if late.Fresh()["observations"][sent.Ops[0].ID] == nil {
+			t.Error("it is not in its author's view")
+		}
+	})
 }
