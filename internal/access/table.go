@@ -162,8 +162,8 @@ var Table = map[string]Collection{
 	"conflicts": {
 		Name: "conflicts",
 		List: orgCoord,
-		// Resolving comes with the repair work; `resolved` is the one field
-		// that a coordinator may change.
+		// A coordinator settles one by changing the record itself and marking it
+		// here; no other field of it may change.
 		Update:   allOf{orgCoord, notSent{"collection", "record", "field", "kept", "other", "organization"}},
 		Fields:   with(fields(server, "collection", "record", "field", "kept", "other", "organization"), latest, "resolved"),
 		Audience: coordinatorAudience,
