@@ -16,7 +16,7 @@ import (
 // or the device changes, the text is sealed anew, because it is bound to both;
 // the server knows it by its stamp and by what it holds. The clear form stays in
 // the store for its person to read: this store is no vault. Why it is so is in
-// docs/decisions/0013.
+// docs/decisions/0014.
 
 // sealedEnvelope is more than what surrounds the sealed part of a mutation.
 const sealedEnvelope = 512
