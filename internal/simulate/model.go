@@ -145,7 +145,13 @@ func (m *model) checkRewound(l *letter, a *answer, body []byte) {
 	var got struct {
 		Rewound bool `json:"rewound"`
 	}
-	if !m.ahead[l.p] || json.Unmarshal(body, &got) != nil {
+	if json.Unmarshal(body, &got) != nil {
+		return
+	}
+	if got.Rewound { // reads may go back now, though a snapshot keeps its epoch
+		m.reads[l.p] = map[string]int64{}
+	}
+	if !m.ahead[l.p] {
 		return
 	}
 	if !got.Rewound {
@@ -252,9 +258,7 @@ func (m *model) pullAnswered(l *letter, body []byte) {
 			r.fail(18, "%s comes back after %v and gets no full view", l.p.name, r.now().Sub(at))
 		}
 	}
-	// A machine put back to a snapshot does not know it, and keeps its epoch;
-	// the marks tell.
-	if m.epochs[l.p] != got.Epoch || got.Rewound {
+	if m.epochs[l.p] != got.Epoch {
 		m.epochs[l.p], m.reads[l.p] = got.Epoch, map[string]int64{}
 	}
 	l.p.moved = l.p.moved || got.Reset || len(got.Changes) > 0
