@@ -373,6 +373,11 @@ func (m *model) checkReads(p *phone) error {
 	if m.reads[p] == nil {
 		m.reads[p] = map[string]int64{}
 	}
+	// While a full view is on its way, rows of the old one stand beside it.
+	st, err := p.d.Status()
+	if err != nil || st.Resetting {
+		return err
+	}
 	// A reset leaves records with own changes that wait, of whatever line of
 	// history they are (PULL-4).
 	waiting, err := p.d.Outbox(client.Waiting)

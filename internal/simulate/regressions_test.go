@@ -1,0 +1,40 @@
+package simulate
+
+import (
+	"strings"
+	"testing"
+)
+
+// What seeds have found, made small. happened must be in the log, so that a
+// script which has stopped leading there is noticed.
+func TestRegressions(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		script   *Script
+		happened string
+	}{
+		{"[INV-6] seed 41: a change does not overtake one of the same record that waits for another", &Script{Phones: 2, Steps: []Step{
+			{Do: Backup}, {Do: Save, What: "report", Seed: 1}, {Do: Sync, With: []int{0}, Seed: 2}, {Do: Sync, With: []int{1}, Seed: 3}, {Do: Restore},
+			{Do: Save, What: "desk", Who: 1, Seed: 5}, {Do: Save, What: "site", Who: 1, N: 6, Seed: 5},
+			{Do: Sync, With: []int{1}, Seed: 6}, {Do: Sync, With: []int{0}, Seed: 7}, {Do: Sync, With: []int{1}, Seed: 8}}}, ":deferred:missing_dependency"},
+		{"[INV-6] seed 52: what is sent again after a restore does not win against what was made later", &Script{Phones: 2, Steps: []Step{
+			{Do: Backup}, {Do: Save, What: "site", Who: 1, Seed: 5}, {Do: Sync, With: []int{1}, Seed: 2}, {Do: Restore},
+			{Do: Save, What: "site", Who: 1, Seed: 5}, {Do: Sync, With: []int{1}, Seed: 3}}}, "rewound=true 2:applied"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res, err := play(t, c.script, nil, true)
+			if err != nil {
+				t.Errorf("the run broke off: %v", err)
+			}
+			for _, f := range res.Failures {
+				t.Error(f)
+			}
+			if !strings.Contains(strings.Join(res.Log, "\n"), c.happened) {
+				t.Errorf("%q did not happen", c.happened)
+			}
+			if t.Failed() {
+				t.Log(strings.Join(res.Log, "\n"))
+			}
+		})
+	}
+}
