@@ -3,10 +3,12 @@ package client
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/seal"
@@ -70,9 +72,12 @@ func (d *Device) hello(ctx context.Context, base string) (*helloAnswer, error) {
 
 // Enroll makes the device known to the server at address, for a person of its
 // own, with an invite; name is a label for people. Doing it again with the
-// same invite repeats the answer (ENROL-1). Errors: ErrInput (the address, or
-// the store belongs to another server), ErrOffline, ErrNotFieldpost, ErrLater,
-// ErrRefused (invite_invalid, invite_expired, invite_used, device_exists).
+// same invite repeats the answer (ENROL-1). A server that was restored to before
+// it knew this device makes a new person of it: with an invite for the same role
+// the store goes on, and all that it keeps is sent again (EPOCH-3). Errors:
+// ErrInput (the address, or the store belongs to another server or person),
+// ErrOffline, ErrNotFieldpost, ErrLater, ErrRefused (invite_invalid,
+// invite_expired, invite_used, device_exists).
 func (d *Device) Enroll(ctx context.Context, address, invite, name string) (Person, error) {
 	base, err := cleanURL(address)
 	if err != nil {
@@ -93,12 +98,17 @@ func (d *Device) Enroll(ctx context.Context, address, invite, name string) (Pers
 	if err != nil {
 		return Person{}, err
 	}
-	key, err := publicKey(st.key)
+	line, err := d.line(ctx, st)
+	if err != nil {
+		return Person{}, err
+	}
+	first := line[len(line)-1] // the id that was enrolled; the others go on for it
+	key, err := publicKey(first.key)
 	if err != nil {
 		return Person{}, err
 	}
 	body, err := encode(wire.EnrollRequest{Invite: invite,
-		Device: wire.EnrollDevice{ID: st.id, Name: name, Platform: d.opt.Platform, Key: key}})
+		Device: wire.EnrollDevice{ID: first.id, Name: name, Platform: d.opt.Platform, Key: key}})
 	if err != nil {
 		return Person{}, err
 	}
@@ -111,14 +121,23 @@ func (d *Device) Enroll(ctx context.Context, address, invite, name string) (Pers
 	if err != nil {
 		return Person{}, err
 	}
-	if st.token != "" && st.person.ID != a.User.ID {
+	// A server that knew this device would have told of the same person or
+	// refused. What one role wrote must not go out as another's (R9), nor to
+	// another installation.
+	forgotten := st.token != "" && st.person.ID != a.User.ID
+	if forgotten && (st.person.Role != a.User.Role || st.sealKey != a.SealKey) {
 		return Person{}, badInput("another_person", "The invite is for another person than the one this store belongs to.",
-			"Use another store: one store is one person.")
+			"Use another store: one store is one person. Everything is kept on this one, and nothing was handed in.")
 	}
-	return a.User, d.noteEnrolled(ctx, base, name, hello, &a, t)
+	if first.id != st.id {
+		if a.Token, _, err = d.tokenAgain(ctx, base, line); err != nil {
+			return Person{}, err
+		}
+	}
+	return a.User, d.noteEnrolled(ctx, base, name, hello, &a, t, forgotten)
 }
 
-func (d *Device) noteEnrolled(ctx context.Context, base, name string, hello *helloAnswer, a *enrollAnswer, t timing) error {
+func (d *Device) noteEnrolled(ctx context.Context, base, name string, hello *helloAnswer, a *enrollAnswer, t timing, forgotten bool) error {
 	person, err := encode(a.User)
 	if err != nil {
 		return err
@@ -131,6 +150,14 @@ func (d *Device) noteEnrolled(ctx context.Context, base, name string, hello *hel
 		before, err := loadState(ctx, tx)
 		if err != nil {
 			return err
+		}
+		if forgotten { // nor has it anything of what this device handed in
+			if err := before.sendAgain(ctx, tx); err != nil {
+				return err
+			}
+			if err := before.save(ctx, tx); err != nil {
+				return err
+			}
 		}
 		_, err = tx.Exec(`UPDATE device SET url = ?, name = ?, token = ?, person = ?, seal_key = ?, limits = ?, contact = ?, contact_url = ?, problem = ''`,
 			base, name, a.Token, string(person), a.SealKey, string(limits), t.got.UnixMilli(), base)
@@ -153,16 +180,109 @@ func (d *Device) SetURL(address string) error {
 	})
 }
 
-// renew gets a new token by the device's key (DEV-6). The queue is not touched.
-func (d *Device) renew(ctx context.Context, st *state) error {
-	token, err := d.askToken(ctx, st.url, st.id, st.key, nil)
+// renew gets a new token by the device's key (DEV-6). The queue is touched only
+// where lost tells that the server knew no more than an ancestor: then it has
+// nothing of what this device handed in (EPOCH-3).
+func (d *Device) renew(ctx context.Context, st *state) (lost bool, err error) {
+	line, err := d.line(ctx, st)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return d.store.tx(context.WithoutCancel(ctx), "note token", func(tx *sql.Tx) error {
-		_, err := tx.Exec("UPDATE device SET token = ? WHERE id = ?", token, st.id)
-		return err
+	token, known, err := d.tokenAgain(ctx, st.url, line)
+	if err != nil {
+		return false, err
+	}
+	if person := personOf(token); person != "" && person != st.person.ID {
+		return false, &Error{Kind: ErrRefused, Code: "another_person", Message: "The server takes this device for another person's.",
+			Hint: "Enrol this store again, with the invite that it or its copy was last enrolled with. Everything is kept on this device."}
+	}
+	lost = known > 0
+	return lost, d.store.tx(context.WithoutCancel(ctx), "note token", func(tx *sql.Tx) error {
+		st, err := loadState(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if lost {
+			if err := st.sendAgain(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec("UPDATE device SET token = ? WHERE id = ?", token, line[0].id); err != nil {
+			return err
+		}
+		return st.save(ctx, tx)
 	})
+}
+
+// identity is an id that this device goes by, or has gone by, with its key.
+type identity struct {
+	id  string
+	key []byte
+}
+
+// line gives what this device goes by and what it descends from, the first that
+// was enrolled last.
+func (d *Device) line(ctx context.Context, st *state) ([]identity, error) {
+	line := []identity{{st.id, st.key}}
+	err := d.store.tx(ctx, "read lineage", func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT id, key FROM lineage ORDER BY rowid DESC")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var i identity
+			if err := rows.Scan(&i.id, &i.key); err != nil {
+				return err
+			}
+			if i.key == nil { // it cannot speak any more, and what is before it neither
+				break
+			}
+			line = append(line, i)
+		}
+		return rows.Err()
+	})
+	return line, err
+}
+
+// tokenAgain gets a token for the first of line. Where the server was restored
+// to before it knew that one, the nearest ancestor that it knows tells who goes
+// on for it, down to the first (PUSH-3). known is that one's place in line.
+func (d *Device) tokenAgain(ctx context.Context, base string, line []identity) (token string, known int, err error) {
+	for ; known < len(line); known++ {
+		token, err = d.askToken(ctx, base, line[known].id, line[known].key, nil)
+		if !hasCode(err, fault.BadSignature) {
+			break
+		}
+	}
+	if hasCode(err, fault.BadSignature) {
+		return "", known, &Error{Kind: ErrRefused, Code: string(fault.BadSignature), Message: "The server does not know this device.",
+			Hint: "It may have been restored from a backup that is older than this device. Ask your coordinator for a new invite and enrol " +
+				"this same store with it: what was saved here is kept, and what the server lost is handed in again."}
+	}
+	for i := known - 1; err == nil && i >= 0; i-- {
+		var key wire.Key
+		if key, err = publicKey(line[i].key); err != nil {
+			break
+		}
+		token, err = d.askToken(ctx, base, line[i+1].id, line[i+1].key, &wire.NewDevice{ID: line[i].id, Key: key})
+	}
+	return token, known, err
+}
+
+// personOf is whom a device token is for: it is one of PocketBase's (ENROL-3).
+// "" for a token that does not say it.
+func personOf(token string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	var claims struct{ ID string }
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(raw, &claims) != nil {
+		return ""
+	}
+	return claims.ID
 }
 
 // askToken signs a challenge. One that has expired on the way is asked for
@@ -243,7 +363,7 @@ func (d *Device) fork(ctx context.Context, st *state) error {
 func (d *Device) noteFork(ctx context.Context, st *state, token string) error {
 	return d.store.tx(ctx, "take new device id", func(tx *sql.Tx) error {
 		now, _ := d.now()
-		if _, err := tx.Exec("INSERT OR REPLACE INTO lineage (id, until) VALUES (?, ?)", st.id, now.UnixMilli()); err != nil {
+		if _, err := tx.Exec("INSERT OR REPLACE INTO lineage (id, until, key) VALUES (?, ?, ?)", st.id, now.UnixMilli(), st.key); err != nil {
 			return err
 		}
 		positions, err := column[int64](ctx, tx, "SELECT pos FROM outbox ORDER BY n")

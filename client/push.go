@@ -102,6 +102,9 @@ func (p *pusher) run(ctx context.Context) error {
 	if p.d.batch > 0 {
 		p.max = min(p.max, p.d.batch)
 	}
+	if err := p.askFirst(ctx); err != nil {
+		return err
+	}
 	for pass := 0; pass < maxPasses; {
 		before := p.decided
 		p.deferred, p.again, p.released = map[int64]item{}, false, false
@@ -120,6 +123,23 @@ func (p *pusher) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// askFirst lets the server say that its history has gone back before anything
+// new goes out, where that could change the order of two changes of one record
+// (EPOCH-3, INV-6). Reports are made once and need no question, so a phone that
+// makes nothing else never pays for this.
+func (p *pusher) askFirst(ctx context.Context) error {
+	ask := false
+	err := p.d.store.read(ctx, "look for changes of what is kept", func(tx *sql.Tx, _ *state) error {
+		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM outbox w JOIN touched t ON t.pos = w.pos
+			JOIN touched b ON b.collection = t.collection AND b.id = t.id JOIN outbox k ON k.pos = b.pos
+			WHERE w.state = 'waiting' AND k.state = 'acknowledged')`).Scan(&ask)
+	})
+	if err != nil || !ask {
+		return err
+	}
+	return p.post(ctx, nil)
 }
 
 // pass goes once through the queue in the order of n.
@@ -215,10 +235,14 @@ func touches(stored []byte) []Ref {
 func (p *pusher) post(ctx context.Context, batch []item) error {
 	d := p.d
 	var a pushAnswer
-	t, forked, err := d.authorized(ctx, request{path: "/api/sync/push"}, true, &a, func(st *state, now time.Time) ([]byte, error) {
+	t, turn, err := d.authorized(ctx, request{path: "/api/sync/push"}, true, &a, func(st *state, now time.Time) ([]byte, error) {
 		return pushBody(st, now, batch)
 	})
-	if forked && err == nil {
+	if turn == forgotten && err == nil {
+		p.report.Rewound, p.again = true, true
+		return nil
+	}
+	if turn == forked && err == nil {
 		p.report.Forked, p.again = true, true
 		if p.forks++; p.forks > maxForks {
 			return &Error{Kind: ErrRefused, Code: string(fault.DeviceForked), Message: "The server keeps taking this device for a copy.",
@@ -255,35 +279,50 @@ func pushBody(st *state, now time.Time, batch []item) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// turn is why a push gets no answer but is to begin again from the first
+// waiting mutation.
+type turn int
+
+const (
+	straight  turn = iota
+	forked         // the device goes on under a new id
+	forgotten      // the server had forgotten the device, and with it what it had acknowledged
+)
+
 // authorized makes one exchange that needs the token. An expired token is
 // renewed (DEV-6), once; a push that finds the device forked gives it a new id
-// and reports that instead of an answer. body is made anew for each try.
+// and reports that instead of an answer, and so does one that finds it
+// forgotten. body is made anew for each try.
 func (d *Device) authorized(ctx context.Context, r request, push bool, out any,
-	body func(*state, time.Time) ([]byte, error)) (t timing, forked bool, err error) {
+	body func(*state, time.Time) ([]byte, error)) (t timing, turned turn, err error) {
 	for renewed := false; ; renewed = true {
 		st, err := d.enrolled()
 		if err != nil {
-			return t, false, err
+			return t, straight, err
 		}
 		now, _ := d.now()
 		r.method, r.base, r.token = http.MethodPost, st.url, st.token
 		if r.body, err = body(st, now); err != nil {
-			return t, false, err
+			return t, straight, err
 		}
 		t, err = d.exchange(ctx, r, out)
 		switch {
 		case err == nil:
-			return t, false, nil
+			return t, straight, nil
 		case push && hasCode(err, fault.DeviceForked):
-			return t, true, d.fork(ctx, st)
+			return t, forked, d.fork(ctx, st)
 		// A revoked device may still hand in what it holds (PUSH-10), and a
 		// token made under a lost secret is not known as expired.
 		case !renewed && (hasCode(err, fault.TokenExpired) || hasCode(err, fault.Unauthenticated) || push && hasCode(err, fault.DeviceRevoked)):
-			if renewal := d.renew(ctx, st); renewal != nil {
-				return t, false, renewal
+			lost, renewal := d.renew(ctx, st)
+			if renewal != nil {
+				return t, straight, renewal
+			}
+			if lost && push {
+				return t, forgotten, nil
 			}
 		default:
-			return t, false, err
+			return t, straight, err
 		}
 	}
 }
@@ -389,16 +428,22 @@ func (s *state) noteVerdict(ctx context.Context, tx *sql.Tx, pos int64, v *wire.
 	return err
 }
 
-// arrived stores where the server stands. When its history has gone back, all
-// acknowledged mutations that are still kept wait again (EPOCH-3): their n are
-// lower, so they go before what is new. The view begins anew: with the old
-// cursor the next pull would tell of the same rewind, and all go out once more.
+// sendAgain follows a history that has gone back: all acknowledged mutations
+// that are still kept wait again (EPOCH-3): their n are lower, so they go before
+// what is new. The view begins anew: with the old cursor the next pull would
+// tell of the same rewind, and all go out once more.
+func (s *state) sendAgain(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "UPDATE outbox SET state = 'waiting', seq = 0, ack = 0 WHERE state = 'acknowledged'")
+	s.cursor = nil
+	return err
+}
+
+// arrived stores where the server stands.
 func (s *state) arrived(ctx context.Context, tx *sql.Tx, d *Device, a *place, t timing) error {
 	if a.Rewound {
-		if _, err := tx.ExecContext(ctx, "UPDATE outbox SET state = 'waiting', seq = 0, ack = 0 WHERE state = 'acknowledged'"); err != nil {
+		if err := s.sendAgain(ctx, tx); err != nil {
 			return err
 		}
-		s.cursor = nil
 	}
 	now, jumped := d.now()
 	if jumped { // the clock starts anew with the next stamp

@@ -36,10 +36,12 @@ CREATE TABLE device (
     check_resets TEXT   NOT NULL DEFAULT ''  -- JSON list of when resets for failed checks began, the last day's, by the server's clock
 ) STRICT;
 
--- lineage: the ids that this device went by before (PUSH-3). Stamps name them.
+-- lineage: the ids that this device went by before (PUSH-3), the oldest first.
+-- Stamps name them, and a restored server may know this device by them alone.
 CREATE TABLE lineage (
     id    TEXT PRIMARY KEY,
-    until INTEGER NOT NULL
+    until INTEGER NOT NULL,
+    key   BLOB                               -- its private scalar; NULL if version 1 of the tables did not keep it
 ) STRICT;
 
 -- outbox: one row a mutation, in the order of making. A row is never deleted

@@ -150,7 +150,8 @@ func (s *store) start(connect func(string) (*sql.DB, error), maxPages int) (made
 var upgrades = []string{
 	1: `ALTER TABLE device ADD COLUMN checked INTEGER NOT NULL DEFAULT 0;
 		ALTER TABLE device ADD COLUMN check_resets TEXT NOT NULL DEFAULT '';
-		ALTER TABLE outbox ADD COLUMN sealed TEXT NOT NULL DEFAULT '';`,
+		ALTER TABLE outbox ADD COLUMN sealed TEXT NOT NULL DEFAULT '';
+		ALTER TABLE lineage ADD COLUMN key BLOB;`,
 }
 
 // upgrade brings an older store to this version, in one transaction.
