@@ -47,7 +47,7 @@ func (s *Service) apply(tx *records.Tx, c *pushing, m *wire.Received, base recor
 		if op.Extra != nil {
 			extra["op"] = op.Extra
 		}
-		o := &opRun{s: s, tx: tx, c: c, op: &now, kept: kept, w: &w, extra: extra, verdict: v, index: i, base: epochs.Base(m.Epoch, op.Base)}
+		o := &opRun{s: s, tx: tx, c: c, op: &now, kept: kept, w: &w, extra: extra, verdict: v, index: i, n: m.N, base: epochs.Base(m.Epoch, op.Base)}
 		if err := o.run(); err != nil {
 			return nil, err
 		}
@@ -66,6 +66,7 @@ type opRun struct {
 	extra   map[string]any
 	verdict *wire.Verdict
 	index   int
+	n       int64 // of the mutation
 	base    int64 // what op.Base counts as on this line of history (MERGE-1)
 
 	row    access.Collection
@@ -398,18 +399,36 @@ func (o *opRun) state(row *records.Row, clock *journal.RecordClock) (map[string]
 				continue
 			}
 			field.History = append(field.History, merge.Past{Seq: e.Seq, Device: e.Device, Eff: eff, Value: v})
-			if o.c.own[e.Device] {
-				if made, err := hlc.Parse(e.Stamp); err == nil && made.Time.After(o.w.Stored.Time) {
-					if field.Later == nil {
-						field.Later = map[int64]bool{}
-					}
-					field.Later[e.Seq] = true
+			if late, err := o.madeLater(&e); err != nil {
+				return nil, err
+			} else if late {
+				if field.Later == nil {
+					field.Later = map[int64]bool{}
 				}
+				field.Later[e.Seq] = true
 			}
 		}
 		fields[f] = field
 	}
 	return fields, nil
+}
+
+// madeLater tells whether the device, or its lineage, made an entry after this
+// mutation. Its n tells, not its clock, which may have been put right between
+// the two; of another device of the lineage only the stamp is left.
+func (o *opRun) madeLater(e *journal.PastEntry) (bool, error) {
+	if e.Seq <= o.base || !o.c.own[e.Device] {
+		return false, nil
+	}
+	r, err := o.tx.ReceiptByStamp(e.Stamp)
+	if err != nil {
+		return false, err
+	}
+	if r != nil && r.Device == o.c.pseudonym && o.w.Stored.Device == o.c.pseudonym {
+		return r.N > o.n, nil
+	}
+	made, err := hlc.Parse(e.Stamp)
+	return err == nil && made.Time.After(o.w.Stored.Time), nil
 }
 
 // conflicts keeps the values that gave way, where a coordinator finds them.

@@ -3,8 +3,10 @@ package exchange_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/hlc"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -67,5 +69,27 @@ func TestOrderBehindWhatWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 		rig.Want(t, n, 0)
+	})
+	t.Run("[MERGE-1] [PUSH-12] [INV-21] a change that was made after the clock was put right replaces the one before it", func(t *testing.T) {
+		r := rig.New(t)
+		a := r.Enroll(access.Coordinator, r.Organization("Outreach"))
+		site, made := a.Create("sites", map[string]any{"name": "Stop", "venue": "truck_stop"})
+		first := a.Mutation(rig.Update("sites", site, made.Seq, map[string]any{"notes": "first"}))
+		wrong, err := hlc.Parse(first.Stamp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong.Ms += (365 * 24 * time.Hour).Milliseconds()
+		first.Stamp, first.Offset = wrong.String(), nil
+		second := a.Mutation(rig.Update("sites", site, made.Seq, map[string]any{"notes": "second"}))
+		r.Clock.Add(time.Hour)
+		for _, v := range a.Push(first, second) {
+			rig.Want(t, v.Verdict, wire.Applied)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(a.Fresh()["sites"][site], &got); err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, got["notes"], "second")
 	})
 }

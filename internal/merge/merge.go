@@ -72,7 +72,7 @@ type Past struct {
 // counts as holding somebody else's write.
 //
 // Later holds the seqs of those writes in History that the device itself, or its
-// lineage, made after the edit: their stored stamps are greater.
+// lineage, made after the edit, and which the edit so did not know of.
 type Field struct {
 	Policy  Policy
 	Value   any
