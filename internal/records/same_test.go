@@ -104,6 +104,12 @@ func (w *twins) value(f core.Field) (value any, fits bool) {
 		}
 		return w.one(0.0, 1.0, 2.0, -3.0, 1.5, nil, 1e15), true
 	case *core.SelectField:
+		if f.IsMultiple() {
+			if odd {
+				return w.one(f.Values[0], 5.0, true), false
+			}
+			return w.one([]any{}, nil, []any{f.Values[0]}, []any{f.Values[1], f.Values[0]}, []any{"none of these"}), true
+		}
 		if odd {
 			return w.one(5.0, []any{f.Values[0]}, true), false
 		}
@@ -340,6 +346,7 @@ func (w *twins) update(n int) (differences []string) {
 			d = w.people[slices.Index(access.Roles, access.Coordinator)]
 		}
 		fields, fits := w.fields(c, map[string]any{})
+		delete(fields, "allows") // a set: push adds and removes, REST gives the whole list
 		if len(fields) == 0 {
 			continue
 		}
