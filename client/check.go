@@ -57,7 +57,7 @@ func (d *Device) CheckView(ctx context.Context) (PullReport, error) {
 	if err == nil && report.Check == nil {
 		err = notOurs("The server gave nothing to compare with.", http.StatusOK, nil)
 	}
-	return report, d.noteProblem(ctx, err)
+	return report, d.noteProblem(ctx, err, false)
 }
 
 // checking is where the device stands with its checks.

@@ -88,7 +88,7 @@ func (d *Device) Pull(ctx context.Context, wait time.Duration) (PullReport, erro
 	d.pulling.Lock()
 	defer d.pulling.Unlock()
 	report, err := d.pull(ctx, min(max(wait, 0), maxWait), 0)
-	return report, d.noteProblem(ctx, err)
+	return report, d.noteProblem(ctx, err, false)
 }
 
 // pull pulls page by page; within bounds each request, without the wait.

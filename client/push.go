@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -90,7 +89,7 @@ func (d *Device) Push(ctx context.Context) (PushReport, error) {
 	defer d.pushing.Unlock()
 	p := &pusher{d: d, stuck: map[int64]item{}}
 	err := p.run(ctx)
-	return p.report, d.noteProblem(ctx, err)
+	return p.report, d.noteProblem(ctx, err, true)
 }
 
 func (p *pusher) run(ctx context.Context) error {
@@ -452,8 +451,8 @@ func (s *state) arrived(ctx context.Context, tx *sql.Tx, d *Device, a *place, t 
 	offset := t.offset(a.Now.Time)
 	s.offset, s.offsetAt = &offset, now.UnixMilli()
 	s.epoch, s.mark, s.durableSeq = &a.Epoch, &a.Mark, *a.DurableSeq
-	s.contact, s.contactURL, s.problem = now.UnixMilli(), s.url, ""
-	return nil
+	s.contact, s.contactURL = now.UnixMilli(), s.url
+	return s.pullProblemOver()
 }
 
 // settle lets go of acknowledged mutations that are held off the server's
@@ -463,33 +462,5 @@ func settle(ctx context.Context, tx *sql.Tx, s *state) error {
 	keep := s.person.Role == "staff"
 	_, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'settled', sealed = '', body = CASE WHEN ? THEN body END
 		WHERE state = 'acknowledged' AND seq <= ?`, keep, s.durableSeq)
-	return err
-}
-
-// problemNote is why the last exchange failed, for a person who looks later.
-type problemNote struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Hint    string `json:"hint"`
-	At      int64  `json:"at"` // Unix ms
-}
-
-// noteProblem stores why an exchange failed and gives the error back.
-func (d *Device) noteProblem(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	e := Explain(err)
-	now, _ := d.now()
-	raw, encodeErr := encode(problemNote{e.Code, e.Message, e.Hint, now.UnixMilli()})
-	if encodeErr != nil {
-		return errors.Join(err, encodeErr)
-	}
-	if noteErr := d.store.tx(ctx, "note problem", func(tx *sql.Tx) error {
-		_, err := tx.Exec("UPDATE device SET problem = ?", string(raw))
-		return err
-	}); noteErr != nil {
-		return errors.Join(err, fmt.Errorf("note problem: %w", noteErr))
-	}
 	return err
 }

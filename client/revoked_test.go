@@ -77,8 +77,31 @@ func TestRevokedDevice(t *testing.T) {
 		if !errors.Is(err, client.ErrLater) || client.Explain(err).Code != "quarantine_full" {
 			t.Fatalf("%v", err)
 		}
-		if s, err = rosa.Status(); err != nil || s.Waiting != 1 || s.NeedsAttention != 0 {
-			t.Fatalf("%+v %v", s, err)
+		looked := func(problem string) {
+			t.Helper()
+			s := status(t, rosa)
+			if s.Waiting != 1 || s.NeedsAttention != 0 || s.Problem == nil || s.Problem.Code != problem {
+				t.Fatalf("%+v %+v", s, s.Problem)
+			}
+		}
+		looked("quarantine_full") // though the pull after it went well
+		if _, err := rosa.Pull(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		looked("quarantine_full")
+		r.Stop()
+		if _, err := rosa.Sync(t.Context()); !errors.Is(err, client.ErrOffline) {
+			t.Fatal(err)
+		}
+		looked("quarantine_full")
+		r.Start()
+		follow(t, r.URL, rosa)
+		if _, err := r.App.NonconcurrentDB().NewQuery("DELETE FROM journal_held").Execute(); err != nil { // somebody dealt with it
+			t.Fatal(err)
+		}
+		mustSync(t, rosa)
+		if s := status(t, rosa); s.Problem != nil || s.Waiting != 0 {
+			t.Fatalf("%+v %+v", s, s.Problem)
 		}
 	})
 }

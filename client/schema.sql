@@ -29,7 +29,7 @@ CREATE TABLE device (
     pulled_acks INTEGER NOT NULL DEFAULT 0,  -- the acks that a finished pull has begun after
     contact     INTEGER NOT NULL DEFAULT 0,  -- last answer of the server; 0: never
     contact_url TEXT    NOT NULL DEFAULT '',
-    problem     TEXT    NOT NULL DEFAULT '', -- JSON {code, message, hint, at}: why the last exchange failed
+    problem     TEXT    NOT NULL DEFAULT '', -- JSON {code, message, hint, at, push}: why the last exchange failed; a push's stays until one gets through
     fork_id     TEXT    NOT NULL DEFAULT '', -- a renewal with newDevice is under way with this id
     fork_key    BLOB,                        -- and this key
     checked     INTEGER NOT NULL DEFAULT 0,  -- when the view was last compared with the server's (PULL-8); 0: that is due

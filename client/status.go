@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"time"
 )
 
@@ -32,7 +31,7 @@ type Status struct {
 	LastContact    time.Time // last answer of the server; zero: never
 	LastContactURL string
 	Offset         *time.Duration // server minus device clock; nil: unknown
-	Problem        *Problem       // why the last exchange failed; nil after a good one
+	Problem        *Problem       // why the last exchange failed; what a push failed with stays until one gets through
 	Checked        time.Time      // when the view was last compared with the server's (PULL-8); zero: that is due
 	Doubtful       []string       // collections whose check fails (PULL-4)
 }
@@ -57,17 +56,16 @@ func (d *Device) Status() (Status, error) {
 			offset := time.Duration(*st.offset) * time.Millisecond
 			s.Offset = &offset
 		}
-		if st.problem != "" {
-			var p problemNote
-			if err := json.Unmarshal([]byte(st.problem), &p); err != nil {
-				return damaged(err)
-			}
+		p, err := st.readProblem()
+		if err != nil {
+			return err
+		}
+		if p != nil {
 			s.Problem = &Problem{p.Code, p.Message, p.Hint, time.UnixMilli(p.At).UTC()}
 		}
 		if err := s.count(ctx, tx); err != nil {
 			return err
 		}
-		var err error
 		if s.Lineage, err = column[string](ctx, tx, "SELECT id FROM lineage ORDER BY until, rowid"); err != nil {
 			return err
 		}

@@ -155,7 +155,7 @@ func (v *watch) pullCount(ctx context.Context, wait time.Duration) (int, error) 
 	v.d.pulling.Lock()
 	r, err := v.d.pull(ctx, wait, pullTime)
 	v.d.pulling.Unlock()
-	err = v.d.noteProblem(ctx, err)
+	err = v.d.noteProblem(ctx, err, false)
 	for _, c := range r.Changes { // also those of pages before an error
 		if v.w.Change != nil {
 			v.w.Change(c)

@@ -70,7 +70,7 @@ func statusText(s client.Status) string {
 		text += "; a full view is on its way and not whole yet"
 	}
 	if s.Problem != nil {
-		text += fmt.Sprintf("\nThe last exchange failed at %s: %s %s", s.Problem.At.Local().Format("2006-01-02 15:04"), s.Problem.Message, s.Problem.Hint)
+		text += fmt.Sprintf("\nA failure at %s: %s %s", s.Problem.At.Local().Format("2006-01-02 15:04"), s.Problem.Message, s.Problem.Hint)
 	}
 	if len(s.Doubtful) > 0 {
 		text += "\n" + doubt(s.Doubtful)
