@@ -148,8 +148,8 @@ func (m *model) checkRewound(l *letter, a *answer, body []byte) {
 	if json.Unmarshal(body, &got) != nil {
 		return
 	}
-	if got.Rewound { // reads may go back now, though a snapshot keeps its epoch
-		m.reads[l.p] = map[string]int64{}
+	if got.Rewound { // a snapshot that was put back keeps its epoch
+		l.p.anew = true
 	}
 	if !m.ahead[l.p] {
 		return
@@ -259,7 +259,7 @@ func (m *model) pullAnswered(l *letter, body []byte) {
 		}
 	}
 	if m.epochs[l.p] != got.Epoch {
-		m.epochs[l.p], m.reads[l.p] = got.Epoch, map[string]int64{}
+		m.epochs[l.p], l.p.anew = got.Epoch, true
 	}
 	l.p.moved = l.p.moved || got.Reset || len(got.Changes) > 0
 	var line []string
@@ -370,8 +370,13 @@ func (m *model) checkParked(p *phone, entries []client.Entry) {
 
 // checkReads: a phone's view of a record does not go back in an epoch (INV-14).
 func (m *model) checkReads(p *phone) error {
-	if m.reads[p] == nil {
-		m.reads[p] = map[string]int64{}
+	// In another line of history reads may go back; the phone is there once a
+	// sync has come to its end.
+	if p.anew && p.err != nil {
+		return nil
+	}
+	if p.anew || m.reads[p] == nil {
+		m.reads[p], p.anew = map[string]int64{}, false
 	}
 	// While a full view is on its way, rows of the old one stand beside it.
 	st, err := p.d.Status()

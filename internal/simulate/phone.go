@@ -33,6 +33,7 @@ type phone struct {
 	revoked bool           // signed out by a coordinator
 	copied  *phone         // the phone that this one is a copy of
 	err     error          // of the last act
+	anew    bool           // the server's history is another one than that of its view
 	moved   bool           // something has changed here since it was looked at
 	head    int64          // the server's when this phone last synced without fault, while healing
 	random  *rand.ChaCha8
