@@ -115,6 +115,22 @@ func TestQuota(t *testing.T) {
 		status, _, e := rosa.TryPush(w.bad(rosa, 1, 1)...)
 		rig.Want(t, fmt.Sprint(status, e.Code), "503quarantine_full")
 	})
+	t.Run("[PUSH-10] what is deleted, or marked as dealt with, in the dashboard frees its room too", func(t *testing.T) {
+		w.on(t)
+		rosa := w.worker()
+		vs := rosa.Push(w.bad(rosa, 2, 1)...)
+		rig.Want(t, w.share(rosa)[:2], "2 ")
+		gone, err := w.App.FindRecordById("quarantine", vs[0].Quarantine)
+		if err == nil {
+			err = w.App.Delete(gone)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, w.share(rosa)[:2], "1 ")
+		change(t, w.Rig, "quarantine", vs[1].Quarantine, map[string]any{"state": "adopted"})
+		rig.Want(t, w.share(rosa), "0 0")
+	})
 }
 
 func TestHandingInAfterRevoking(t *testing.T) {

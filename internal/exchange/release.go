@@ -198,8 +198,7 @@ func (s *Service) reopen(h *held) error {
 			break
 		}
 	}
-	s.openSealed(h.author.ID, h.m, stamp.String())
-	return nil
+	return s.openSealed(h.author.ID, h.m, stamp.String())
 }
 
 // releaseOne releases one mutation and adds the records that it made to
@@ -373,9 +372,6 @@ func (s *Service) dealtWith(tx *records.Tx, h *held, state string, values map[st
 	values["repair"] = repair
 	if state != stateHeld {
 		values["state"] = state
-		if err := tx.Unhold(h.row.Values["id"].(string)); err != nil {
-			return err
-		}
 		for _, name := range h.creates() {
 			if err := tx.ClearRefused(name.collection, name.id); err != nil {
 				return err

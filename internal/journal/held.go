@@ -27,7 +27,7 @@ func (t *Tx) Hold(h Held) error {
 	return nil
 }
 
-// Unhold counts it out, once somebody has dealt with it.
+// Unhold counts it out, once somebody has dealt with it, whichever way.
 func (t *Tx) Unhold(quarantine string) error {
 	_, err := t.query(`DELETE FROM journal_held WHERE quarantine={:q}`, dbx.Params{"q": quarantine}).Execute()
 	if err != nil {

@@ -221,6 +221,8 @@ func (s *Store) beside(tx core.App, w *Writer, op string, it thing, before, now 
 		return s.moveServedBy(tx, w, it.id)
 	case name == "checklists":
 		s.checklists.Delete(it.id)
+	case name == "quarantine" && (op == wire.OpDelete || changed("state") && now["state"] != "held"):
+		return w.Journal.Unhold(it.id)
 	case name == "users" && op == wire.OpUpdate:
 		return s.moveDevices(tx, w, it.id)
 	case name == "triage":
