@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/fieldpost/fieldpost/internal/checklist"
 )
 
 // Checklist is one version of a checklist, as pulled.
@@ -20,8 +22,48 @@ type Checklist struct {
 }
 
 // Item is one thing that may have been noticed. Weight is context, strong or
-// emergency; an emergency shows 911 before anything else (R3).
-type Item struct{ ID, Text, Weight, Form string }
+// emergency; an emergency shows 911 before anything else (R3). What comes after
+// Form is empty in checklists of the first format.
+type Item struct {
+	ID, Text, Weight, Form string
+
+	Hint, ReadAloud, Icon        string
+	Group, GroupLabel, GroupIcon string
+	Relevant, Constraint         string // conditions, as in docs/CONTENT.md
+	Review                       string // what reviews it still awaits (R25)
+	Required                     bool
+}
+
+func (i Item) condition() checklist.Item {
+	return checklist.Item{ID: i.ID, Relevant: i.Relevant, Constraint: i.Constraint, Required: i.Required}
+}
+
+// Asked gives the items that a person is asked, given the answers so far: not
+// those whose condition fails.
+func (c Checklist) Asked(answers map[string]string) []Item {
+	by := map[string]Item{}
+	var conditions []checklist.Item
+	for _, i := range c.Items {
+		by[i.ID] = i
+		conditions = append(conditions, i.condition())
+	}
+	var asked []Item
+	for _, i := range checklist.Asked(conditions, answers) {
+		asked = append(asked, by[i.ID])
+	}
+	return asked
+}
+
+// Unfit gives the ids of asked items whose answers do not fit: required and
+// missing, or against their constraint. Fill and the server take them all the
+// same; a screen asks the person first.
+func (c Checklist) Unfit(answers map[string]string) []string {
+	var conditions []checklist.Item
+	for _, i := range c.Items {
+		conditions = append(conditions, i.condition())
+	}
+	return checklist.Unfit(conditions, answers)
+}
 
 // Checklists gives the checklists on this device: by key, newest version
 // first, the person's language first.
@@ -42,7 +84,9 @@ func (d *Device) Checklists() ([]Checklist, error) {
 		for _, v := range items {
 			m, _ := v.(map[string]any)
 			text := func(k string) string { s, _ := m[k].(string); return s }
-			c.Items = append(c.Items, Item{text("id"), text("text"), text("weight"), text("form")})
+			required, _ := m["required"].(bool)
+			c.Items = append(c.Items, Item{text("id"), text("text"), text("weight"), text("form"), text("hint"), text("read_aloud"), text("icon"),
+				text("group"), text("group_label"), text("group_icon"), text("relevant"), text("constraint"), text("review"), required})
 		}
 		all = append(all, c)
 	}
@@ -60,14 +104,43 @@ func (d *Device) Checklists() ([]Checklist, error) {
 }
 
 // FindChecklist finds a checklist by key or record id, in the given version or,
-// with 0, the newest. Errors: ErrInput with unknown_checklist, whose hint lists
-// what there is, or unknown_version.
+// with 0, the newest; in the person's language where there is that. Errors:
+// ErrInput with unknown_checklist, whose hint lists what there is, or
+// unknown_version.
 func (d *Device) FindChecklist(name string, version int) (Checklist, error) {
+	return d.FindChecklistIn(name, version, "")
+}
+
+// FindChecklistIn is FindChecklist in a language; "" is the person's. One more
+// error: ErrInput with unknown_locale.
+func (d *Device) FindChecklistIn(name string, version int, locale string) (Checklist, error) {
+	all, err := d.Checklists()
+	if err != nil || locale == "" {
+		if err != nil {
+			return Checklist{}, err
+		}
+		return findChecklist(all, name, version)
+	}
+	in := slices.DeleteFunc(slices.Clone(all), func(c Checklist) bool { return c.Locale != locale })
+	c, err := findChecklist(in, name, version)
+	if err == nil {
+		return c, nil
+	}
+	other, otherErr := findChecklist(all, name, version)
+	if otherErr != nil {
+		return Checklist{}, otherErr
+	}
+	return Checklist{}, badInput("unknown_locale", "This checklist is not on this device in that language.", "It is there in "+other.Locale+".")
+}
+
+// NewestChecklists gives of each key the newest version in the person's
+// language, or in another where there is none.
+func (d *Device) NewestChecklists() ([]Checklist, error) {
 	all, err := d.Checklists()
 	if err != nil {
-		return Checklist{}, err
+		return nil, err
 	}
-	return findChecklist(all, name, version)
+	return slices.CompactFunc(all, func(a, b Checklist) bool { return a.Key == b.Key }), nil
 }
 
 func findChecklist(all []Checklist, name string, version int) (Checklist, error) {

@@ -57,6 +57,7 @@ type Observation struct {
 type Submission struct {
 	Checklist string
 	Version   int
+	Locale    string // its language; the person's if empty
 	EventTime time.Time
 	Answers   map[string]string // item: yes, no or unsure
 	Basis     map[string]string // item: saw or told
@@ -88,11 +89,11 @@ func (d *Device) Observe(o Observation) (Saved, error) {
 }
 
 // Fill saves a filled checklist. It works with no server once the checklist
-// has been pulled. Errors: ErrInput (unknown_checklist, unknown_version,
+// has been pulled. Errors: ErrInput (unknown_checklist, unknown_version, unknown_locale,
 // unknown_item, bad_answer, bad_time, unknown_site, bad_field) before anything
 // is saved, ErrDisk.
 func (d *Device) Fill(s Submission) (Saved, error) {
-	list, err := d.FindChecklist(s.Checklist, s.Version)
+	list, err := d.FindChecklistIn(s.Checklist, s.Version, s.Locale)
 	if err != nil {
 		return Saved{}, err
 	}

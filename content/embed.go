@@ -13,7 +13,12 @@ import "embed"
 //     the shape that internal/checklist reads;
 //   - left_out.json: per setting, the items of the core that its checklist does
 //     not show, and why;
+//   - forms/*.v*.json: one version of one checklist in all its languages, in the
+//     shape of forms/schema.json; docs/CONTENT.md tells how to write one;
+//   - left_out/*.json: what left_out.json is, for the forms;
+//   - icons/*.svg: what the forms' icons are;
+//   - words.json: what no text of ours says;
 //   - sources.json: what stands behind the codes in an item's "sources".
 //
-//go:embed checklists/*.json left_out.json sources.json
+//go:embed checklists/*.json left_out.json forms/*.json left_out/*.json icons/* words.json sources.json
 var Files embed.FS

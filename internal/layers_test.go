@@ -52,10 +52,10 @@ var floors = [][]string{
 // only names rooms that may not take all that lies below them.
 var only = map[string][]string{
 	// A device library that others import: it knows the wire, not the server.
-	"client": {"internal/fault", "internal/hlc", "internal/wire", "internal/merge", "internal/seal"},
+	"client": {"internal/checklist", "internal/fault", "internal/hlc", "internal/wire", "internal/merge", "internal/seal"},
 	// Commands and simulated phones speak HTTP through the client; what needs
 	// the server's inside goes through wiring.
-	"internal/cli": {"client", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/demo"},
+	"internal/cli": {"client", "content", "internal/checklist", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/demo"},
 	// The demo builds a whole world, so it also knows people and roles.
 	"internal/demo": {"client", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/access", "internal/records", "internal/devices"},
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Yardstick measures how hard a text is to read, by a published formula of its
-// language. docs/decisions/0013 names the sources and says why the bounds are
+// language. docs/decisions/0015 names the sources and says why the bounds are
 // what they are.
 type Yardstick struct {
 	Formula string

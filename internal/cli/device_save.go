@@ -165,6 +165,14 @@ func (d *device) fillCommand() *cobra.Command {
 			return err
 		}
 		return d.enrolled(func(dev *client.Device, _ client.Status) error {
+			list, err := dev.FindChecklistIn(s.Checklist, s.Version, s.Locale)
+			if err != nil {
+				return err
+			}
+			if unfit := list.Unfit(s.Answers); len(unfit) > 0 {
+				return badInput("bad_answer", "Item "+unfit[0]+" is missing, or has an answer that this checklist does not take.",
+					"See what is asked: fieldpost device checklist "+list.Key)
+			}
 			saved, err := dev.Fill(s)
 			if err != nil {
 				return err
@@ -175,9 +183,58 @@ func (d *device) fillCommand() *cobra.Command {
 	f.flags(c)
 	c.Flags().StringVar(&s.Checklist, "checklist", "", "key or id of the checklist")
 	c.Flags().IntVar(&s.Version, "version", 0, "its version; the newest if left out")
+	c.Flags().StringVar(&s.Locale, "locale", "", "its language, en or es; the person's if left out")
 	c.Flags().StringVar(&s.About, "about", "", "guest, coworker or self")
 	c.Flags().StringArrayVar(&answers, "answer", nil, "ITEM=yes|no|unsure; may be repeated")
 	c.Flags().StringArrayVar(&basis, "basis", nil, "ITEM=saw|told; may be repeated")
+	return c
+}
+
+// checklistCommand asks what a screen would ask: the items whose conditions
+// hold for the answers so far.
+func (d *device) checklistCommand() *cobra.Command {
+	var version int
+	var locale string
+	var answers []string
+	c := d.command("checklist KEY", "Show what a checklist asks, given the answers so far; asks nobody", 1, func(c *cobra.Command, args []string) error {
+		given, err := pairs("answer", answers, "yes")
+		if err != nil {
+			return err
+		}
+		return d.enrolled(func(dev *client.Device, _ client.Status) error {
+			list, err := dev.FindChecklistIn(args[0], version, locale)
+			if err != nil {
+				return err
+			}
+			out := c.OutOrStdout()
+			if err := d.say(out, "checklist", map[string]any{"id": list.ID, "key": list.Key, "version": list.Version, "locale": list.Locale, "title": list.Title},
+				"%s, version %d (%s)", list.Title, list.Version, list.Locale); err != nil {
+				return err
+			}
+			group := ""
+			for _, i := range list.Asked(given) {
+				text := fmt.Sprintf("  %-18s %s", i.ID, i.Text)
+				if i.Hint != "" {
+					text += " (" + i.Hint + ")"
+				}
+				if a := given[i.ID]; a != "" {
+					text += ": " + a
+				}
+				if i.GroupLabel != group {
+					group = i.GroupLabel
+					text = group + "\n" + text
+				}
+				if err := d.say(out, "item", leaveEmptyOut(map[string]any{"id": i.ID, "text": i.Text, "weight": i.Weight, "form": i.Form, "hint": i.Hint, "read_aloud": i.ReadAloud,
+					"icon": i.Icon, "group": i.Group, "group_label": i.GroupLabel, "review": i.Review, "answer": given[i.ID]}), "%s", text); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	c.Flags().IntVar(&version, "version", 0, "its version; the newest if left out")
+	c.Flags().StringVar(&locale, "locale", "", "its language, en or es; the person's if left out")
+	c.Flags().StringArrayVar(&answers, "answer", nil, "ITEM=yes|no|unsure; may be repeated")
 	return c
 }
 

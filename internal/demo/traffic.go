@@ -246,7 +246,7 @@ func (p *simulated) log() error {
 
 // fill saves a filled checklist of the venue; staff write no free text (R2).
 func (p *simulated) fill(at string, seen time.Time) error {
-	lists, err := p.device.Checklists()
+	lists, err := p.device.NewestChecklists()
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 type (
 	HeldView   = records.HeldView
 	DeviceView = records.DeviceView
+	// ChecklistName names a checklist in the list of differences.
+	ChecklistName = records.ChecklistName
 )
 
 // Repair releases a held mutation or, with adopt, makes it a coordinator's own.

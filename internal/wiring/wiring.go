@@ -38,6 +38,8 @@ type Services struct {
 	Devices  *devices.Service
 	API      *httpapi.API
 	KeyMade  bool // this start made the installation key
+	// Shipped are the checklists that the binary carries, every version.
+	Shipped []checklist.Checklist
 	// NewLine says why this start began another line of history (EPOCH-2), in
 	// words for the person at the server; "" if it did not.
 	NewLine string
@@ -90,7 +92,7 @@ func (s *Services) Prepare(app core.App) error {
 	if err != nil {
 		return err
 	}
-	s.Store.Catalog = checklist.NewCatalog(lists)
+	s.Shipped, s.Store.Catalog = lists, checklist.NewCatalog(lists)
 	if err := app.RunAllMigrations(); err != nil {
 		return fmt.Errorf("migrate collections: %w", err)
 	}
@@ -113,7 +115,12 @@ func (s *Services) Prepare(app core.App) error {
 	if err := s.Store.MoveToSchema2(); err != nil {
 		return err
 	}
-	return s.Store.LoadChecklists(lists)
+	held, err := s.Store.LoadChecklists(lists)
+	for _, l := range held {
+		app.Logger().Warn("a newer checklist waits, because one of its key was edited here: fieldpost content diff",
+			"key", l.Key, "version", l.Version, "locale", l.Locale)
+	}
+	return err
 }
 
 // openKey opens the installation key, and makes it only for a database that
