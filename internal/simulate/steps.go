@@ -170,6 +170,9 @@ func (r *run) sync(s *Step) error {
 		acts = append(acts, act{p, p.sync})
 	}
 	r.drive(s, acts...)
+	if r.up { // a death that was not met is no more
+		r.server.disk.disarm()
+	}
 	for _, a := range acts {
 		a.p.disk.disarm()
 		r.note("%s synced: %s", a.p.name, r.saying(a.p.err))
@@ -205,6 +208,9 @@ func (r *run) clean(p *phone) error {
 // checkBatches: a queue goes out in as many pushes as it has batches, and a few
 // for what is deferred, forked or lost in a restore (INV-25).
 func (r *run) checkBatches(p *phone, waiting int) {
+	if r.server == nil {
+		return
+	}
 	limit := r.server.s.Exchange.Limits.Mutations
 	entries, err := p.d.Outbox()
 	if err != nil {
