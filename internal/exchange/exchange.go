@@ -202,7 +202,9 @@ func (s *Service) Push(ctx context.Context, device string, push *wire.Push) (*wi
 // submit opens what is sealed, queues a push for the writer and gives its
 // verdicts. recovered tells that somebody else than the device hands it in.
 func (s *Service) submit(ctx context.Context, push *wire.Push, recovered bool) ([]wire.Verdict, error) {
-	s.unseal(push)
+	if err := s.unseal(push); err != nil {
+		return nil, err
+	}
 	copies, err := ahead(push)
 	if err != nil {
 		return nil, err

@@ -77,7 +77,9 @@ func FuzzUnseal(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.unseal(push)
+		if err := s.unseal(push); err != nil {
+			t.Fatal(err)
+		}
 		got := push.Mutations[0]
 		if (got.Problem == nil) == (len(got.Ops) == 0) {
 			t.Fatalf("%q: neither refused nor anything to do, or both: %+v", text, got)

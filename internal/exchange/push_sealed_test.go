@@ -50,4 +50,30 @@ func TestSealed(t *testing.T) {
 			t.Fatal(kept)
 		}
 	})
+	t.Run("[SEALED] what was sealed under the name that made its stamp opens when the device goes on under a new one", func(t *testing.T) {
+		phone := r.Enroll(access.Worker, ngo)
+		id := rig.ID()
+		m := phone.Mutation(rig.Create("observations", id, r.Observation("")))
+		m = sealed(m, fmt.Sprintf("%s:%d:%s", phone.ID, m.N, m.Stamp))
+		next := goOn(t, goOn(t, phone))
+		applied(t, next.Push(m)[0])
+		rig.Want(t, next.Push(m)[0].Replayed, true)
+		if keisha.Fresh()["observations"][id] == nil {
+			t.Fatal("it did not arrive")
+		}
+	})
+	t.Run("[SEALED] what a stranger sealed is not opened for who hands it in as an own act", func(t *testing.T) {
+		phone := r.Enroll(access.Worker, ngo)
+		fields := r.Observation("")
+		fields["note"] = "for no carrier's eyes"
+		m := phone.Mutation(rig.Create("observations", rig.ID(), fields))
+		m = sealed(m, fmt.Sprintf("%s:%d:%s", phone.ID, m.N, m.Stamp))
+		thief := r.Enroll(access.Worker, ngo)
+		v := thief.Push(m)[0]
+		rig.Want(t, v.Code, wire.CodeInvalid)
+		kept := string(thief.Fresh()["quarantine"][v.Quarantine])
+		if !strings.Contains(kept, m.Sealed) || strings.Contains(kept, "carrier's") {
+			t.Fatal(kept)
+		}
+	})
 }

@@ -2,32 +2,51 @@ package exchange
 
 import (
 	"bytes"
+	"slices"
 
+	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
 // unseal opens the sealed mutations of a push, outside the writer: it costs a
 // key agreement each. What does not open is refused and kept as it came.
-func (s *Service) unseal(push *wire.Push) {
+func (s *Service) unseal(push *wire.Push) error {
 	for i := range push.Mutations {
 		m := &push.Mutations[i]
 		stamp, _ := m.Whole["stamp"].(string)
-		s.openSealed(push.Device, m, stamp)
+		if err := s.openSealed(push.Device, m, stamp); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // openSealed opens one mutation if it is sealed and nothing is wrong with it
 // yet. device and stamp are in clear, as the device had them when it sealed.
-func (s *Service) openSealed(device string, m *wire.Received, stamp string) {
+// What was sealed under the name that made the stamp opens too, if the device
+// descends from that one: a locked vault cannot seal anew when its phone goes
+// on under a new name (PUSH-3). A stranger's text is never opened: it would be
+// kept, in clear, for who handed it in to read.
+func (s *Service) openSealed(device string, m *wire.Received, stamp string) error {
 	if m.Sealed == "" || m.Problem != nil {
-		return
+		return nil
 	}
 	text, err := s.Key.OpenSealed(m.Sealed, wire.SealedAAD(device, m.N, stamp))
+	if made, bad := hlc.Parse(stamp); err != nil && bad == nil && made.Device != device {
+		d, failed := s.Store.FindDevice(device)
+		if failed != nil {
+			return failed
+		}
+		if d != nil && slices.Contains(d.Lineage, made.Device) {
+			text, err = s.Key.OpenSealed(m.Sealed, wire.SealedAAD(made.Device, m.N, stamp))
+		}
+	}
 	if err != nil {
 		m.Problem = &wire.Problem{Code: wire.CodeInvalid, Message: "The sealed part does not open here."}
-		return
+		return nil
 	}
 	m.Problem = m.Unseal(text)
+	return nil
 }
 
 // macSize is the length of an HMAC in a receipt.
