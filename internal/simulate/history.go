@@ -36,6 +36,15 @@ func (r *run) backup() error {
 	return copyFolder(r.home, b.snapshot)
 }
 
+// hashAt is the journal's hash at a seq, "" when there is no such entry.
+func (r *run) hashAt(seq int64) string {
+	hash, err := r.server.s.Store.Journal().HashAt(seq)
+	if err != nil {
+		return ""
+	}
+	return string(hash)
+}
+
 // goBack puts the server where it was, or its folder elsewhere.
 func (r *run) goBack(s *Step) error {
 	if len(r.backups) == 0 && s.Do != Copy {

@@ -82,8 +82,8 @@ func (m *model) wentBack(b *backup, head int64) {
 	m.verdicts = maps.Clone(b.verdicts)
 	for _, p := range m.r.phones {
 		p.head = 0
-		if p.mark > b.head {
-			m.ahead[p] = true
+		if m.ahead[p] = p.mark > 0 && m.r.hashAt(p.mark) != p.markHash; !m.ahead[p] {
+			delete(m.ahead, p)
 		}
 	}
 }
@@ -141,6 +141,7 @@ func (m *model) checkRewound(l *letter, a *answer, body []byte) {
 	}
 	if m.r.server != nil {
 		l.p.heard = m.r.headNow()
+		l.p.heardHash = m.r.hashAt(l.p.heard)
 	}
 	var got struct {
 		Rewound bool `json:"rewound"`
@@ -291,7 +292,7 @@ func (m *model) synced(p *phone, clean bool) error {
 		return nil
 	}
 	if p.err == nil {
-		p.measured, p.knownSkew, p.mark, p.syncedAt = true, p.skew, p.heard, r.now()
+		p.measured, p.knownSkew, p.mark, p.markHash, p.syncedAt = true, p.skew, p.heard, p.heardHash, r.now()
 	}
 	if !p.moved && p.err == nil {
 		return nil // it has sent nothing and got nothing new

@@ -44,7 +44,9 @@ type phone struct {
 	lastBatch int       // mutations of the last push
 	pushes    int       // that the server answered in this sync
 	heard     int64     // the server's newest seq at the last answer
-	mark      int64     // the same, at the last sync that was noted
+	heardHash string    // of the journal there
+	markHash  string
+	mark      int64 // the same, at the last sync that was noted
 }
 
 // roster is who is there, in this order.
