@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { send } from '../client.mjs';
 import { newId } from '../wire.mjs';
-import { atRest, brief, outreach, place, refusal, seen } from './common.mjs';
+import { atRest, brief, outreach, pause, place, refusal, seen } from './common.mjs';
 
 const deliver = (at, carrier, file, options) => send(at.url, 'POST', '/api/sync/recovery', { token: carrier.token, body: file, ...options });
 
@@ -89,6 +89,37 @@ test('[PUSH-2] what went up plain and unanswered may go up again sealed in a rec
   await phone.sync();
   await atRest(at, phone, ['observations']);
   assert.deepEqual(phone.records('observations').map((r) => r.id).sort(), [first, second].sort());
+});
+
+test('[PUSH-3] a copied phone with a locked vault goes on under a new name with the text that it has', async () => {
+  const at = await place();
+  const phone = await at.enrol('worker', outreach);
+  const id = phone.create('observations', seen());
+  await phone.seal(phone.state.outbox[0]);
+  const twin = phone.copy();
+  twin.state.outbox = [];
+  twin.state.n = 0;
+  await pause(3);
+  twin.create('observations', seen());
+  await twin.push(); // takes the number
+  const named = phone.id;
+  assert.deepEqual(brief(await phone.push()), ['1 applied']);
+  assert.notEqual(phone.id, named);
+  await atRest(at, phone, ['observations']);
+  assert.ok(phone.state.view[`observations/${id}`]);
+
+  // The carrier of somebody else's sealed text does not have it opened that way.
+  const secret = seen({ note: 'for no carrier' });
+  const other = await at.enrol('worker', outreach);
+  other.create('observations', secret);
+  const [stolen] = (await other.recoveryFile()).mutations;
+  const carrier = await at.enrol('worker', outreach);
+  const [verdict] = (await carrier.pushOnce([stolen])).body.verdicts;
+  assert.equal(`${verdict.verdict} ${verdict.code}`, 'refused invalid');
+  await carrier.pull();
+  const kept = JSON.stringify(carrier.records('quarantine'));
+  assert.ok(kept.includes(stolen.sealed) && !kept.includes('for no carrier'), kept);
+  assert.deepEqual(brief(await other.push()), ['1 applied']);
 });
 
 test('[PUSH-13] a recovery file that is not signed by the device it names is refused whole', async () => {
