@@ -92,4 +92,21 @@ func TestOrderBehindWhatWaits(t *testing.T) {
 		}
 		rig.Want(t, got["notes"], "second")
 	})
+	t.Run("[MERGE-4] [INV-6] nor does an earlier claim or assignment take the place of a later one of its own device", func(t *testing.T) {
+		r := rig.New(t)
+		ngo := r.Organization("Outreach")
+		worker, a, b := r.Enroll(access.Worker, ngo), r.Enroll(access.Coordinator, ngo), r.Enroll(access.Coordinator, ngo)
+		report, _ := worker.Create("observations", r.Observation(""))
+		triage := wire.TriageID("observations", report)
+		base := r.Entries()
+		first := a.Mutation(rig.Update("triage", triage, base, map[string]any{"assignee": a.User.ID}))
+		second := a.Mutation(rig.Update("triage", triage, base, map[string]any{"assignee": b.User.ID}))
+		v := append(a.Push(second), a.Push(first)...)
+		rig.Want(t, []string{v[0].Verdict, v[1].Code}, []string{wire.Applied, wire.CodeTaken})
+		var got map[string]any
+		if err := json.Unmarshal(a.Fresh()["triage"][triage], &got); err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, got["assignee"], b.User.ID)
+	})
 }

@@ -121,7 +121,7 @@ func first(edit Edit, f Field, value any, hash string) decision {
 	saw := base
 	if f.Clock.Seq > edit.Base {
 		for _, p := range f.History {
-			if p.Seq > edit.Base && edit.own(p.Device) {
+			if p.Seq > edit.Base && edit.own(p.Device) && !f.Later[p.Seq] {
 				saw = seen{hash: Hash(p.Value), eff: p.Eff}
 			}
 		}
