@@ -89,5 +89,8 @@ test('[ENROL-1] enrolment repeated gives the same answer; another key or invite 
   await assert.rejects(Device.enrol(at.url, { invite, id }), (err) => err instanceof Refused && refusal(err.answer, 409, 'device_exists', 'never') === undefined);
   const second = await Device.enrol(at.url, { token: a.token });
   assert.deepEqual(second.state.user, a.state.user);
+  const { invite: single } = await at.command('invite', 'make', '--json', '--role', 'worker', '--organization', outreach);
+  await Device.enrol(at.url, { invite: single });
+  await assert.rejects(Device.enrol(at.url, { invite: single }), (err) => err instanceof Refused && refusal(err.answer, 403, 'invite_used', 'never') === undefined);
   await assert.rejects(Device.enrol(at.url, { invite: 'AAAA-BBBB-CCCC' }), (err) => err instanceof Refused && refusal(err.answer, 403, 'invite_invalid', 'never') === undefined);
 });

@@ -51,6 +51,24 @@ test('[PUSH-2] the same mutations again get the stored verdicts, in whatever bat
   assert.equal((await at.verify()).entries, before.entries);
 });
 
+test('[PUSH-2] one push five times at the same moment takes effect once, and a mutation written otherwise is the same', async () => {
+  const at = await place();
+  const phone = await at.enrol('worker', outreach);
+  for (let i = 0; i < 20; i++) phone.create('observations', seen({ people: 3, point: { lat: 1e-7, lon: 2 }, note: 'half an emoji \ud83d and a nul \u0000' }));
+  const sent = structuredClone(phone.state.outbox);
+  const before = (await at.verify()).entries;
+  const answers = await Promise.all(Array.from({ length: 5 }, () => phone.pushOnce(sent)));
+  assert.deepEqual(answers.map((a) => a.status), [200, 200, 200, 200, 200]);
+  assert.equal(answers.flatMap((a) => a.body.verdicts).filter((v) => !v.replayed).length, 20);
+  // Other order of keys, other forms of the same numbers.
+  const turned = sent.map((m) => Object.fromEntries(Object.entries(m).reverse()));
+  const raw = JSON.stringify(phone.envelope({ mutations: turned }), null, 1).replaceAll('"people": 3', '"people": 3.0').replaceAll('1e-7', '0.0000001');
+  const again = await phone.request('/api/sync/push', undefined, { raw });
+  assert.ok(again.body.verdicts.every((v) => v.replayed), again.text);
+  assert.equal((await at.verify()).entries - before, 40, 'an entry for each report and one for its triage record');
+  await atRest(at, phone, ['observations']);
+});
+
 test('[PUSH-5] gaps in n are allowed, and a later push may go back into one', async () => {
   const at = await place();
   const phone = await at.enrol('worker', outreach);

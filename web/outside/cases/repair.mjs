@@ -1,7 +1,7 @@
 // Devices that were signed out, and what coordinators do with what was refused.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { send } from '../client.mjs';
+import { Device, Refused, send } from '../client.mjs';
 import { newId } from '../wire.mjs';
 import { atRest, brief, outreach, partner, place, refusal, seen } from './common.mjs';
 
@@ -30,6 +30,13 @@ test('[PUSH-10] a signed-out device is refused everywhere, hands in by a token f
   assert.ok(listed.status === 401 || listed.status === 403 || listed.body?.items?.length === 0, listed.text);
   const created = await send(at.url, 'POST', '/api/collections/observations/records', { token: phone.token, body: seen() });
   assert.ok(created.status >= 400, created.text);
+
+  // Nor is there a way round it: no second device, no new name, no carrying for others.
+  await assert.rejects(Device.enrol(at.url, { token: phone.token }), (err) => err instanceof Refused && refusal(err.answer, 403, 'device_revoked', 'never') === undefined);
+  const renamed = phone.copy();
+  await renamed.goOn();
+  refusal(await renamed.pullOnce(), 403, 'device_revoked', 'never');
+  refusal(await send(at.url, 'POST', '/api/sync/recovery', { token: phone.token, body: await boss.recoveryFile() }), 403, 'device_revoked', 'never');
 
   const sent = structuredClone(phone.state.outbox);
   const verdicts = await phone.push();

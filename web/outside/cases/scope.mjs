@@ -98,3 +98,15 @@ test('[PULL-4] a reset in small pages sweeps only at its end, and keeps what has
   assert.equal(person.state.outbox.length, 1);
   await atRest(at, person, kinds);
 });
+
+test('[PULL-4] a cursor that was given to somebody else is answered by a full view of one\'s own', async () => {
+  const at = await place();
+  const [one, two] = [await at.enrol('worker', outreach), await at.enrol('worker', outreach)];
+  two.create('observations', seen());
+  await two.sync();
+  await one.pull();
+  const own = structuredClone(two.state.view);
+  two.state.cursor = one.state.cursor;
+  assert.equal((await two.pull())[0].reset, true);
+  assert.deepEqual(two.state.view, own);
+});
