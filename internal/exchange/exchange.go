@@ -216,7 +216,7 @@ func (s *Service) submit(ctx context.Context, push *wire.Push, recovered bool) (
 	select {
 	case s.jobs <- j:
 	default:
-		s.release(j)
+		s.dismiss(j)
 		return nil, fault.New(fault.Busy, "The server is busy.")
 	}
 	select {
@@ -246,14 +246,14 @@ func (s *Service) admit(j *job) bool {
 	n := int64(len(j.push.Mutations))
 	waiting, holding := s.waiting.Add(n), s.holding.Add(j.weight)
 	if waiting > maxWaiting && waiting > n || holding > maxHolding && holding > j.weight {
-		s.release(j)
+		s.dismiss(j)
 		return false
 	}
 	return true
 }
 
-// release counts a job out.
-func (s *Service) release(j *job) {
+// dismiss counts a job out.
+func (s *Service) dismiss(j *job) {
 	s.waiting.Add(-int64(len(j.push.Mutations)))
 	s.holding.Add(-j.weight)
 }
@@ -372,7 +372,7 @@ func (s *Service) answer(group []*job) []*job {
 // reply ends a job; the writer does not touch it any more.
 func (s *Service) reply(j *job) {
 	j.answered = true
-	s.release(j)
+	s.dismiss(j)
 	if j.err == nil && allFull(j.verdicts) {
 		j.err = fault.New(fault.QuarantineFull, noRoom)
 		// A person has to act first; but what is saved meanwhile may be fine.
@@ -404,7 +404,7 @@ func (s *Service) abandoned(j *job) bool {
 	select {
 	case <-j.left:
 		j.answered = true
-		s.release(j)
+		s.dismiss(j)
 		return true
 	default:
 		return false

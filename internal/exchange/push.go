@@ -24,7 +24,7 @@ type pushing struct {
 	at        int64 // ms, of this receipt
 	offset    int64 // the request's own offset, for mutations without one
 	kept      map[int64]kept
-	sharing   []string // pseudonyms that share its quota; empty until it is asked for
+	family    []string // pseudonyms that share its quota; empty until it is asked for
 
 	adopting bool           // a coordinator makes another's mutation their own (PUSH-6)
 	origin   map[string]any // of what comes out of quarantine: goes into each entry's extra

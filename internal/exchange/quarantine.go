@@ -87,17 +87,17 @@ const signedOut = "This device was signed out. What it hands in is kept for a co
 // while nothing is held always fits: else something large could never be
 // refused, and its device would send it for ever.
 func (s *Service) room(tx *records.Tx, c *pushing, more int64) error {
-	if c.sharing == nil {
+	if c.family == nil {
 		family, err := s.family(tx, c.device)
 		if err != nil {
 			return err
 		}
 		for _, d := range family {
-			c.sharing = append(c.sharing, s.Key.Device(d.ID))
+			c.family = append(c.family, s.Key.Device(d.ID))
 		}
 	}
 	var items, bytes int64
-	for _, p := range c.sharing {
+	for _, p := range c.family {
 		n, b, err := tx.HeldShare(p)
 		if err != nil {
 			return err
