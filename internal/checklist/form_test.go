@@ -12,6 +12,8 @@ import (
 	"testing/fstest"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/fieldpost/fieldpost/content"
 )
 
 // yardContent is a small whole folder of content, with the words that are
@@ -211,19 +213,62 @@ func matches(schema *jsonschema.Schema, data []byte) error {
 
 func TestShippedForms(t *testing.T) {
 	schema := formSchema(t)
-	files, err := fs.Glob(os.DirFS("../../content"), formFiles)
+	files, err := fs.Glob(content.Files, formFiles)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d forms, %v", len(files), err)
 	}
 	t.Run("[CONTENT] every form fits the schema", func(t *testing.T) {
 		for _, name := range files {
-			data, err := os.ReadFile("../../content/" + name)
+			data, err := fs.ReadFile(content.Files, name)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := matches(schema, data); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+	})
+	t.Run("[CONTENT] lint has nothing to say about what ships", func(t *testing.T) {
+		faults, err := Lint(content.Files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range faults {
+			t.Error(f)
+		}
+	})
+	t.Run("[CONTENT] a form counts on from the first format: both keep their items, and their weights", func(t *testing.T) {
+		lists, err := Load(content.Files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := map[string]Checklist{}
+		for _, l := range lists {
+			if l.Locale == "en" && l.Version == 1 {
+				first[l.Key] = l
+			}
+		}
+		compared := 0
+		for _, l := range lists {
+			if l.Version != 2 {
+				continue
+			}
+			compared++
+			weights := map[string]string{}
+			for _, i := range l.Items {
+				weights[i.ID] = i.Weight + i.Form
+			}
+			for _, i := range first[l.Key].Items {
+				if weights[i.ID] != i.Weight+i.Form {
+					t.Errorf("%s version 2 (%s): %s is %q, and was %s%s", l.Key, l.Locale, i.ID, weights[i.ID], i.Weight, i.Form)
+				}
+			}
+			if len(weights) != len(first[l.Key].Items) {
+				t.Errorf("%s: %d items, and had %d", l.Key, len(weights), len(first[l.Key].Items))
+			}
+		}
+		if compared != 16 {
+			t.Errorf("%d lists of version 2", compared)
 		}
 	})
 }
