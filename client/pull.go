@@ -174,6 +174,9 @@ func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks in
 				return err
 			}
 			changes = append(changes, gone...)
+			if err := dealtWith(ctx, tx); err != nil {
+				return err
+			}
 		}
 		st.cursor = &a.Cursor
 		if check && !*a.More {
@@ -263,6 +266,17 @@ func (s *state) finishPull(ctx context.Context, tx *sql.Tx, acks int64, at *plac
 	s.viewEpoch = &at.Epoch
 	s.pulledAcks = max(s.pulledAcks, acks)
 	return gone, nil
+}
+
+// dealtWith follows a complete view: what a coordinator has released or adopted
+// out of quarantine is received, and no longer for its person to correct
+// (PUSH-6): a corrected copy of it would be a second report. After a rewind it
+// is sent again like all that was acknowledged.
+func dealtWith(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'acknowledged', seq = q.seq, code = '', message = '', ack = 0
+		FROM (SELECT id, seq FROM records WHERE collection = 'quarantine' AND json_extract(record, '$.state') IN ('released', 'adopted')) AS q
+		WHERE outbox.state = 'parked' AND q.id = CASE WHEN outbox.verdict <> '' THEN json_extract(outbox.verdict, '$.quarantine') END`)
+	return err
 }
 
 // staleRecords are those of an older view, without those that have changes of

@@ -142,6 +142,43 @@ func TestAgainstTheServer(t *testing.T) {
 		}
 	})
 
+	t.Run("[PUSH-6] what a coordinator has released or adopted no longer needs its author's attention; what is held does", func(t *testing.T) {
+		r := rig.New(t)
+		ngo := r.Organization("Outreach")
+		worker, keisha := device(t, r, access.Worker, ngo), r.Enroll(access.Coordinator, ngo)
+		held := make([]string, 3)
+		for i := range held {
+			if _, err := worker.Do(client.Op{Op: "create", Collection: "observations",
+				Fields: map[string]any{"event_time": "2026-01-11T04:55:00.000Z", "indicators": []any{map[string]any{"indicator": "core.99", "basis": "saw"}}}}); err != nil {
+				t.Fatal(err)
+			}
+			held[i] = mustSync(t, worker).Push.Verdicts[0].Quarantine
+		}
+		for i, what := range []string{"release", "adopt"} {
+			e, err := worker.Mutation(int64(i + 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Ops[0].Fields["indicators"] = []any{map[string]any{"indicator": "core.01", "basis": "saw"}}
+			if status := r.Post(keisha.Token, "/api/sync/quarantine/"+held[i]+"/"+what, map[string]any{"ops": e.Ops}, nil); status != 200 {
+				t.Fatal(what, status)
+			}
+		}
+		mustSync(t, worker)
+		if s := status(t, worker); s.NeedsAttention != 1 || s.Received != 2 || s.Waiting != 0 {
+			t.Errorf("%+v", s)
+		}
+		if e, err := worker.Mutation(1); err != nil || e.State != client.Received || e.Code != "" {
+			t.Errorf("%+v %v", e, err)
+		}
+		if err := worker.Retry(1); client.Explain(err).Code != "not_parked" {
+			t.Errorf("a second report could be made of it: %v", err)
+		}
+		if again := mustSync(t, worker); again.Push.Sent != 0 {
+			t.Errorf("%+v", again.Push)
+		}
+	})
+
 	t.Run("[PULL-5] an update is based on the version that was pulled", func(t *testing.T) {
 		r := rig.New(t)
 		keisha := device(t, r, access.Coordinator, r.Organization("Outreach"))
