@@ -34,10 +34,14 @@ func (d *device) enrollCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			waits := ""
+			if s.Waiting > 0 {
+				waits = fmt.Sprintf(" %d %s.", s.Waiting, client.IsWaiting)
+			}
 			if err := d.say(c.OutOrStdout(), "enrolled", map[string]any{"device": s.Device, "user": person.ID, "role": person.Role,
 				"organization": person.Organization, "sites": person.Sites, "locale": person.Locale, "url": s.URL,
 				"pulled": pullErr == nil, "records": s.Records},
-				"Enrolled as %s. %d records are on this device.", person.Role, s.Records); err != nil {
+				"Enrolled as %s. %d records are on this device.%s", person.Role, s.Records, waits); err != nil {
 				return err
 			}
 			return pullErr
@@ -133,7 +137,8 @@ func (d *device) saySynced(c *cobra.Command, dev *client.Device, r client.SyncRe
 		line[k] = v
 	}
 	line["rewound"] = r.Push.Rewound || r.Pull.Rewound
-	if err := d.say(c.OutOrStdout(), "sync", line, "%d sent, %d waiting, %d changes pulled.", r.Push.Sent, s.Waiting, len(r.Pull.Changes)); err != nil {
+	if err := d.say(c.OutOrStdout(), "sync", line, "%d %s, %d %s, %d changes pulled.",
+		count["applied"]+count["merged"], client.Received, s.Waiting, client.IsWaiting, len(r.Pull.Changes)); err != nil {
 		return err
 	}
 	if err := d.sayFound(c.OutOrStdout(), r.Pull.Check, s); err != nil {

@@ -102,7 +102,7 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Errorf("%v entries came back of %v", back, lost)
 		}
 		for _, store := range []string{rosa, dee} {
-			if out := exits(t, 0, "device", "sync", "--store", store); !strings.Contains(out, "0 sent") {
+			if out := exits(t, 0, "device", "sync", "--store", store); !strings.Contains(out, "0 received") {
 				t.Errorf("sent again: %s", out)
 			}
 		}
