@@ -12,16 +12,14 @@ import (
 
 // receipt is what the server stored of a mutation.
 type receipt struct {
-	verdict       string
-	seq           int64
 	corrected, at int64 // ms
 }
 
 // receipts gives all of them, by stored stamp.
 func (r *run) allReceipts() map[string]receipt {
 	out := map[string]receipt{}
-	for _, row := range r.server.query("SELECT stamp, verdict, seq, corrected, at FROM journal_receipt WHERE stamp IS NOT NULL") {
-		out[text(row[0])] = receipt{text(row[1]), row[2].(int64), row[3].(int64), row[4].(int64)}
+	for _, row := range r.server.query("SELECT stamp, corrected, at FROM journal_receipt WHERE stamp IS NOT NULL") {
+		out[text(row[0])] = receipt{row[1].(int64), row[2].(int64)}
 	}
 	return out
 }
@@ -102,6 +100,9 @@ func (r *run) checkOrder() {
 			if s.byPerson {
 				continue // sent again or released by somebody, later than it was made
 			}
+			if _, taken := r.model.taken[s.stamp+" "+s.mark]; !taken {
+				continue
+			}
 			made := entries[r.stored(s.stamp)]
 			for _, key := range sortedKeys(made) {
 				for _, seq := range made[key] {
@@ -133,13 +134,12 @@ func (r *run) checkValues() {
 	if r.model.backs > 0 {
 		return
 	}
-	receipts, entries := r.allReceipts(), r.entriesByStamp()
+	entries := r.entriesByStamp()
 	var all []writeOf
 	for _, s := range r.model.all {
 		stamp := r.stored(s.stamp)
-		rc, ok := receipts[stamp]
-		raw, sent := r.model.sent[s.stamp+" "+s.mark]
-		if !ok || !sent || rc.verdict != wire.Applied && rc.verdict != wire.Merged {
+		raw, taken := r.model.taken[s.stamp+" "+s.mark]
+		if !taken {
 			continue
 		}
 		for _, op := range raw {
@@ -300,7 +300,7 @@ func (r *run) checkClocks() {
 	receipts := r.allReceipts()
 	for _, s := range r.model.all {
 		rc, ok := receipts[r.stored(s.stamp)]
-		if !ok {
+		if _, taken := r.model.taken[s.stamp+" "+s.mark]; !ok || !taken {
 			continue
 		}
 		if rc.corrected > rc.at {

@@ -28,7 +28,7 @@ type model struct {
 	epochs   map[*phone]string           // of reads
 	gone     map[string]int64            // collection/id -> seq of its delete
 	changes  int                         // of people's scopes
-	sent     map[string][]client.Op      // ops as they were sent, by stamp and mark
+	taken    map[string][]client.Op      // ops as they were sent and taken, by stamp and mark: twins make the same stamps
 	backs    int                         // how often the server went back
 	ahead    map[*phone]bool             // phones that know more than the server does since it went back
 }
@@ -46,7 +46,7 @@ type saveOf struct {
 
 func newModel(r *run) *model {
 	return &model{r: r, saves: map[*phone][]*saveOf{}, verdicts: map[string]string{}, parked: map[*phone]map[string]bool{},
-		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, gone: map[string]int64{}, ahead: map[*phone]bool{}, sent: map[string][]client.Op{}}
+		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, gone: map[string]int64{}, ahead: map[*phone]bool{}, taken: map[string][]client.Op{}}
 }
 
 func (m *model) saved(p *phone, what, mark string, ops []client.Op, s client.Saved) {
@@ -186,10 +186,11 @@ func (m *model) pushAnswered(l *letter, body []byte) {
 	r.note("%s pushes: rewound=%v %s", l.p.name, got.Rewound, strings.Join(line, " "))
 	for _, mu := range asked.Mutations {
 		var ops []client.Op
-		if mark := markShape.FindString(string(mu.Ops)); mark != "" && json.Unmarshal(mu.Ops, &ops) == nil {
-			m.sent[mu.Stamp+" "+mark] = ops
-		}
 		v, ok := verdicts[mu.N]
+		mark := markShape.FindString(string(mu.Ops))
+		if mark != "" && ok && (v.Verdict == wire.Applied || v.Verdict == wire.Merged) && json.Unmarshal(mu.Ops, &ops) == nil {
+			m.taken[mu.Stamp+" "+mark] = ops
+		}
 		if ok && mu.Schema < wire.Schema && v.Verdict == wire.Refused && v.Code == wire.CodeInvalid && strings.Contains(string(mu.Ops), "of an older app") {
 			r.fail(23, "%s: what schema %d made is refused: %s", l.p.name, mu.Schema, v.Message)
 		}
