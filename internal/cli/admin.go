@@ -128,6 +128,9 @@ func verifyCommand() *cobra.Command {
 	dir := dirFlag(c)
 	asJSON := c.Flags().Bool("json", false, "print one JSON line")
 	c.RunE = func(*cobra.Command, []string) error {
+		if err := hasFolder(*dir); err != nil {
+			return err
+		}
 		report, err := wiring.Verify(*dir)
 		if err != nil {
 			if exit := explainStorage(*dir, err); exit != nil {
@@ -171,6 +174,9 @@ func mendCommand() *cobra.Command {
 
 // mendFolder repairs the journal's schema in a folder that nobody serves.
 func mendFolder(dir string) error {
+	if err := hasFolder(dir); err != nil {
+		return err
+	}
 	lock, err := lockDir(dir)
 	if err != nil {
 		return err

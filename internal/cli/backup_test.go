@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -96,6 +97,17 @@ func TestBackupOfARunningServer(t *testing.T) {
 	}
 	defer archive.Close()
 	copied := t.TempDir()
+	t.Run("[CLI] a folder that is not there is a mistake in the command line, and is not made", func(t *testing.T) {
+		gone := filepath.Join(t.TempDir(), "gone")
+		for _, args := range [][]string{{"verify"}, {"mend"}, {"backup", filepath.Join(t.TempDir(), "x.zip")}, {"quarantine", "list"}, {"devices", "list"}} {
+			if out := exits(t, 2, append(args, "--dir", gone)...); !strings.Contains(out, gone) {
+				t.Errorf("%v: %s", args, out)
+			}
+		}
+		if _, err := os.Stat(gone); err == nil {
+			t.Error("a folder was made")
+		}
+	})
 	t.Run("[JOURNAL-4] the installation key is in no backup", func(t *testing.T) {
 		key, err := os.ReadFile(filepath.Join(s.dir, "keys", "installation.key"))
 		if err != nil {
