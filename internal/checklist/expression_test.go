@@ -70,6 +70,9 @@ func formVectors(t testing.TB) (conditions []conditionCase, asked []askedCase) {
 func TestExpressionVectors(t *testing.T) {
 	conditions, asked := formVectors(t)
 	for _, c := range conditions {
+		if c.Rule != "CONTENT" || c.Why == "" {
+			t.Error("[CONTENT] a case names its rule, and why it is there")
+		}
 		t.Run("["+c.Rule+"] "+c.Why, func(t *testing.T) {
 			e, err := ParseExpression(c.Given.Text)
 			wrong, isWrong := errors.AsType[*ExpressionError](err)
@@ -145,7 +148,7 @@ func FuzzExpression(f *testing.F) {
 		if err != nil {
 			wrong, ok := errors.AsType[*ExpressionError](err)
 			if !ok || wrong.At < 1 || wrong.At > utf8.RuneCountInString(text)+1 || wrong.Message == "" {
-				t.Fatalf("%q: %v", text, err)
+				t.Fatalf("[CONTENT] a text is a condition or an explained error: %q: %v", text, err)
 			}
 			return
 		}
