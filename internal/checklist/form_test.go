@@ -237,6 +237,31 @@ func TestShippedForms(t *testing.T) {
 			t.Error(f)
 		}
 	})
+	t.Run("[CONTENT] what of the core a form leaves out is listed, with the reason", func(t *testing.T) {
+		forms, err := newestForms(content.Files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed := 0
+		for _, f := range forms {
+			if f.Key == CoreKey {
+				continue
+			}
+			var out LeftOut
+			if err := readStrict(content.Files, "left_out/"+f.Key+".json", &out); err != nil {
+				t.Error(err)
+				continue
+			}
+			for _, s := range out.Said {
+				t.Logf("%s leaves out %s: said by %s: %s", f.Key, s.ID, strings.Join(s.By, ", "), s.Reason)
+			}
+			t.Logf("%s leaves out %s: %d of the core stand before them", f.Key, strings.Join(out.Limit, ", "), MaxCore)
+			listed++
+		}
+		if listed != len(forms)-1 || listed < 8 {
+			t.Errorf("%d of %d forms", listed, len(forms))
+		}
+	})
 	t.Run("[CONTENT] a form counts on from the first format: both keep their items, and their weights", func(t *testing.T) {
 		lists, err := Load(content.Files)
 		if err != nil {
