@@ -28,6 +28,7 @@ type model struct {
 	epochs   map[*phone]string           // of reads
 	gone     map[string]int64            // collection/id -> seq of its delete
 	changes  int                         // of people's scopes
+	maybe    map[string]*saveOf          // by mark, what phones were saving when they died
 	taken    map[string][]client.Op      // ops as they were sent and taken, by stamp and mark: twins make the same stamps
 	backs    int                         // how often the server went back
 	ahead    map[*phone]bool             // phones that know more than the server does since it went back
@@ -46,18 +47,21 @@ type saveOf struct {
 
 func newModel(r *run) *model {
 	return &model{r: r, saves: map[*phone][]*saveOf{}, verdicts: map[string]string{}, parked: map[*phone]map[string]bool{},
-		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, gone: map[string]int64{}, ahead: map[*phone]bool{}, taken: map[string][]client.Op{}}
+		reads: map[*phone]map[string]int64{}, epochs: map[*phone]string{}, gone: map[string]int64{}, ahead: map[*phone]bool{}, maybe: map[string]*saveOf{}, taken: map[string][]client.Op{}}
 }
 
 func (m *model) saved(p *phone, what, mark string, ops []client.Op, s client.Saved) {
-	one := &saveOf{what: what, mark: mark, stamp: s.Stamp, ops: ops, at: m.r.now(), measured: p.measured && p.skew == p.knownSkew, owner: p, place: len(m.saves[p])}
+	one := &saveOf{what: what, mark: mark, stamp: s.Stamp, ops: ops, at: m.r.now(), measured: p.measured && p.skew == p.knownSkew, owner: p, place: 2 * len(m.saves[p])}
 	m.saves[p] = append(m.saves[p], one)
 	p.moved = true
 	m.all = append(m.all, one)
 }
 
-// perhaps: the phone died while it saved. If the save is there, it is one.
-func (m *model) perhaps(*phone, string, string) {}
+// perhaps: the phone died while it saved. The save was not acknowledged; if it
+// is there all the same, its first push tells.
+func (m *model) perhaps(p *phone, what, mark string) {
+	m.maybe[mark] = &saveOf{what: what, mark: mark, at: m.r.now(), owner: p, place: 2*len(m.saves[p]) - 1}
+}
 
 // touchedByPerson: a person dealt with a parked mutation.
 func (m *model) touchedByPerson(p *phone, stamp string) {
@@ -190,6 +194,11 @@ func (m *model) pushAnswered(l *letter, body []byte) {
 		mark := markShape.FindString(string(mu.Ops))
 		if mark != "" && ok && (v.Verdict == wire.Applied || v.Verdict == wire.Merged) && json.Unmarshal(mu.Ops, &ops) == nil {
 			m.taken[mu.Stamp+" "+mark] = ops
+			if one := m.maybe[mark]; one != nil {
+				one.stamp, one.ops = mu.Stamp, ops
+				m.all = append(m.all, one)
+				delete(m.maybe, mark)
+			}
 		}
 		if ok && mu.Schema < wire.Schema && v.Verdict == wire.Refused && v.Code == wire.CodeInvalid && strings.Contains(string(mu.Ops), "of an older app") {
 			r.fail(23, "%s: what schema %d made is refused: %s", l.p.name, mu.Schema, v.Message)
