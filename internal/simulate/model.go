@@ -103,6 +103,10 @@ type pushed struct {
 	} `json:"mutations"`
 }
 
+// ghost tells that nobody hears the answer: the network has kept the request
+// back, and it says what the phone knew long ago.
+func (l *letter) ghost() bool { return l.done == nil }
+
 // mutations counts those of a push.
 func (l *letter) mutations() int {
 	var asked pushed
@@ -140,7 +144,7 @@ func (m *model) answered(l *letter, a *answer) {
 // checkRewound: a phone that knows of more than the server has is told at its
 // next contact, however far the server has grown since (INV-20).
 func (m *model) checkRewound(l *letter, a *answer, body []byte) {
-	if l.path != "/api/sync/push" && l.path != "/api/sync/pull" || a.status != http.StatusOK {
+	if l.path != "/api/sync/push" && l.path != "/api/sync/pull" || a.status != http.StatusOK || l.ghost() {
 		return
 	}
 	if m.r.server != nil {
@@ -263,13 +267,13 @@ func (m *model) pullAnswered(l *letter, body []byte) {
 		return
 	}
 	// Tombstones live for 400 days: who comes later begins anew (INV-18).
-	if at := l.p.syncedAt; !at.IsZero() && r.now().Sub(at) > 400*24*time.Hour {
+	if at := l.p.syncedAt; !l.ghost() && !at.IsZero() && r.now().Sub(at) > 400*24*time.Hour {
 		l.p.syncedAt = time.Time{}
 		if !got.Reset {
 			r.fail(18, "%s comes back after %v and gets no full view", l.p.name, r.now().Sub(at))
 		}
 	}
-	if m.epochs[l.p] != got.Epoch {
+	if m.epochs[l.p] != got.Epoch && !l.ghost() {
 		m.epochs[l.p], l.p.anew = got.Epoch, true
 	}
 	l.p.moved = l.p.moved || got.Reset || len(got.Changes) > 0
