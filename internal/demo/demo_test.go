@@ -231,6 +231,24 @@ func TestPast(t *testing.T) {
 			t.Fatal("there are no reports of staff")
 		}
 	})
+	t.Run("[DEMO] checklists were filled in their newest version, in English and in Spanish", func(t *testing.T) {
+		newest, filled := map[string]int{}, map[string]int{}
+		lists := map[string]*core.Record{}
+		for _, l := range f.all("checklists") {
+			lists[l.Id] = l
+			newest[l.GetString("key")] = max(newest[l.GetString("key")], l.GetInt("version"))
+		}
+		for _, r := range f.all("submissions") {
+			l := lists[r.GetString("checklist")]
+			if l.GetInt("version") != newest[l.GetString("key")] {
+				t.Errorf("submission %s is of %s version %d", r.Id, l.GetString("key"), l.GetInt("version"))
+			}
+			filled[l.GetString("locale")]++
+		}
+		if filled["en"] == 0 || filled["es"] == 0 || newest["hotel_front"] < 2 {
+			t.Error(filled, newest)
+		}
+	})
 	t.Run("[JOURNAL-2] the chain is whole, and no entry that tells its time is older than the one before", func(t *testing.T) {
 		report, err := f.s.Store.Journal().Verify()
 		if err != nil || report.Bad != 0 || report.Entries < 300 {

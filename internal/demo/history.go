@@ -19,7 +19,7 @@ type history struct {
 	clock *Clock
 	t     *taskForce
 	by    inventor
-	lists map[string]list // by checklist key
+	lists map[string]list // the newest version, by checklist key and language: "core en"
 	steps []step
 	filed []*filed
 	count int // of reports, for their ids
@@ -49,8 +49,8 @@ func newHistory(s *wiring.Services, clock *Clock, t *taskForce) (*history, error
 		if err := r.UnmarshalJSONField("items", &items); err != nil {
 			return nil, fmt.Errorf("read checklist %s: %w", r.Id, err)
 		}
-		key := r.GetString("key")
-		if r.GetString("locale") != "en" || r.GetInt("version") <= h.lists[key].version {
+		key := r.GetString("key") + " " + r.GetString("locale")
+		if r.GetInt("version") <= h.lists[key].version {
 			continue
 		}
 		l := list{id: r.Id, version: r.GetInt("version")}

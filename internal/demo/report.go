@@ -27,11 +27,11 @@ func (h *history) outing(place site) maker {
 	return func(saved time.Time, how urgency) report {
 		seen := saved.Add(-time.Duration(h.by.IntN(25)) * time.Minute)
 		if h.by.IntN(6) == 0 {
-			noticed, r := h.filled(h.by.oneOf(place.lists), saved, seen, how)
+			noticed, r := h.filled(h.by.oneOf(place.lists)+" en", saved, seen, how)
 			h.details(r.fields, place, h.by.outing(place.venue, len(noticed)))
 			return r
 		}
-		noticed := h.by.notice(h.lists["core"].items, how)
+		noticed := h.by.notice(h.lists["core en"].items, how)
 		indicators := []any{}
 		for _, i := range noticed {
 			indicators = append(indicators, map[string]any{"indicator": i, "basis": h.by.basis()})
@@ -47,7 +47,11 @@ func (h *history) outing(place site) maker {
 // free text (R2).
 func (h *history) onDuty(place site) maker {
 	return func(saved time.Time, how urgency) report {
-		noticed, r := h.filled(h.by.oneOf(place.lists), saved, saved.Add(-time.Duration(h.by.IntN(180))*time.Minute), how)
+		locale := "en"
+		if int(saved.Unix()/60)%staffPerSite < place.spanish {
+			locale = "es"
+		}
+		noticed, r := h.filled(h.by.oneOf(place.lists)+" "+locale, saved, saved.Add(-time.Duration(h.by.IntN(180))*time.Minute), how)
 		r.fields["about"] = "guest"
 		if h.by.IntN(7) == 0 {
 			r.fields["about"] = "coworker"
@@ -64,7 +68,7 @@ func (h *history) onDuty(place site) maker {
 	}
 }
 
-// filled makes a submission of a checklist.
+// filled makes a submission of a checklist, named as in lists.
 func (h *history) filled(key string, saved, seen time.Time, how urgency) ([]string, report) {
 	l := h.lists[key]
 	noticed := h.by.notice(l.items, how)
