@@ -34,8 +34,10 @@ func TestDeviceConflicts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		edit(keisha, first, r.Clock.Now().Add(-20*time.Minute))
-		edit(other, second, r.Clock.Now().Add(-10*time.Minute))
+		// By the phones' own clocks: by the server's, which is hours ahead here, both
+		// would count as made at receipt, and a hash would decide (PUSH-12).
+		edit(keisha, first, time.Now().Add(-20*time.Minute))
+		edit(other, second, time.Now().Add(-10*time.Minute))
 		keisha.ok("sync")
 		other.ok("sync")
 		keisha.ok("pull")
