@@ -174,6 +174,24 @@ func TestRenew(t *testing.T) {
 			t.Error("a device that was not signed out got a token for push only")
 		}
 	})
+	t.Run("[ENROL-3] signing a device out signs out all that descends from it, and not what it descends from", func(t *testing.T) {
+		first, second, third := r.Enroll(access.Worker, ngo), r.NewDevice(), r.NewDevice()
+		renewed(t, r, renewal(t, first, second))
+		renewed(t, r, renewal(t, second, third))
+		record, err := r.App.FindRecordById("devices", second.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record.Set("revoked", true)
+		if err := r.App.Save(record); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]bool{first.ID: false, second.ID: true, third.ID: true} {
+			if record, err = r.App.FindRecordById("devices", id); err != nil || record.GetBool("revoked") != want {
+				t.Errorf("%s: revoked %v, %v", id, record.GetBool("revoked"), err)
+			}
+		}
+	})
 	t.Run("[WIRE] a renewal that cannot be read is a bad request", func(t *testing.T) {
 		for _, body := range []any{[]any{}, map[string]any{"device": 1}, map[string]any{"device": d.ID, "newDevice": "x"}, []byte(`{"device"`), []byte("\xff")} {
 			bad(t, http.StatusBadRequest, "bad_request")(renew(r, body))

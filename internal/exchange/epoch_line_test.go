@@ -341,6 +341,19 @@ func TestHeldElsewhere(t *testing.T) {
 		old = w.Entries()
 		w.Clock.Add(month)
 		keisha.Create("observations", w.Observation(""))
+		durable(t)
+		w.Clock.Add(25 * time.Hour)
+		rig.Want(t, durable(t), old)
+	})
+	t.Run("[EPOCH-3] a clock that is ahead for less than a day makes nothing older", func(t *testing.T) {
+		w.on(t)
+		w.Clock.Add(40 * 24 * time.Hour)
+		rig.Want(t, durable(t), old)
+		w.Clock.Add(23 * time.Hour)
+		rig.Want(t, durable(t), old)
+		w.Clock.Add(-41 * 24 * time.Hour)
+		rig.Want(t, durable(t), old)
+		w.Clock.Add(25 * time.Hour)
 		rig.Want(t, durable(t), old)
 	})
 	t.Run("[EPOCH-3] it does not fall with a clock that is put back, nor with a restart", func(t *testing.T) {
@@ -369,6 +382,8 @@ func TestHeldElsewhere(t *testing.T) {
 			worker.Create("observations", w.Observation(""))
 		}
 		w.Clock.Add(month)
+		durable(t)
+		w.Clock.Add(25 * time.Hour)
 		if got := durable(t); got <= head {
 			t.Fatalf("%d of %d", got, head)
 		}

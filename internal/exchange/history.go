@@ -13,10 +13,13 @@ import (
 )
 
 // How far the history is held elsewhere is looked at once in lookEvery; what was
-// committed longer than heldAfter ago counts as held (EPOCH-3).
+// committed longer than heldAfter ago counts as held (EPOCH-3), once a look
+// believeAfter later has found it as old: a clock that is put ahead for an hour
+// must not make the devices drop what no backup has.
 const (
-	lookEvery = time.Minute
-	heldAfter = 30 * 24 * time.Hour
+	lookEvery    = time.Minute
+	heldAfter    = 30 * 24 * time.Hour
+	believeAfter = 24 * time.Hour
 )
 
 // history is what this process knows of the lines of history, so that an answer
@@ -25,7 +28,9 @@ const (
 type history struct {
 	known   atomic.Pointer[merge.Lines]
 	look    sync.Mutex
-	looked  time.Time // guarded by look
+	looked  time.Time // guarded by look, as are the next two
+	aged    int64     // old enough, as a look found at agedAt
+	agedAt  time.Time
 	primed  atomic.Bool
 	durable atomic.Int64
 }
@@ -69,6 +74,7 @@ func (s *Service) durableSeq(r *journal.Reader, epoch string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	aged = h.believed(aged, now)
 	if aged > stored {
 		err := s.Store.Transact(func(tx *records.Tx) error {
 			return tx.RaiseDurable(epoch, aged, now.UnixMilli(), "age")
@@ -86,6 +92,21 @@ func (s *Service) durableSeq(r *journal.Reader, epoch string) (int64, error) {
 	h.durable.Store(stored)
 	h.primed.Store(true)
 	return stored, nil
+}
+
+// believed gives what was old enough at a look at least believeAfter ago, and
+// notes what this look found; 0 while there is no such look. Under look.
+func (h *history) believed(aged int64, now time.Time) int64 {
+	var was int64
+	switch since := now.Sub(h.agedAt); {
+	case h.agedAt.IsZero() || since < 0: // the first look, or the clock was put back
+	case since < believeAfter:
+		return 0
+	default:
+		was = h.aged
+	}
+	h.aged, h.agedAt = aged, now
+	return was
 }
 
 // parted tells that a point of the present epoch is not in this history: two

@@ -225,6 +225,8 @@ func (s *Store) beside(tx core.App, w *Writer, op string, it thing, before, now 
 		return w.Journal.Unhold(it.id)
 	case name == "users" && op == wire.OpUpdate:
 		return s.moveDevices(tx, w, it.id)
+	case name == "devices" && changed("revoked") && now["revoked"] == true:
+		return s.revokeHeirs(tx, w, it.id)
 	case name == "triage":
 		if changed("organization") {
 			if err := s.moveConflicts(tx, w, it, textOf(now["organization"])); err != nil {
@@ -298,6 +300,23 @@ func (s *Store) saveBeside(tx core.App, w *Writer, record *core.Record) error {
 		return fmt.Errorf("save %s %s: %w", record.Collection().Name, record.Id, err)
 	}
 	w.seq = max(w.seq, own.seq)
+	return nil
+}
+
+// revokeHeirs signs out what descends from a device that is signed out: who has
+// found a phone could have made a successor of it beforehand, and go on. The
+// person's own copy hands in what it holds and enrols anew.
+func (s *Store) revokeHeirs(tx core.App, w *Writer, device string) error {
+	heirs, err := tx.FindRecordsByFilter("devices", "parent = {:id} && revoked = false", "", 0, 0, map[string]any{"id": device})
+	if err != nil {
+		return fmt.Errorf("revoke what descends from device %s: %w", device, err)
+	}
+	for _, d := range heirs {
+		d.Set("revoked", true)
+		if err := s.saveBeside(tx, w, d); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
