@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -211,6 +212,14 @@ func matches(schema *jsonschema.Schema, data []byte) error {
 	return schema.Validate(doc)
 }
 
+// settings are the settings that ship, and how many items each has of its own.
+var settings = map[string]int{
+	"agri": 16, "care_dis": 12, "care_work": 12, "carnival": 12, "childcare": 12, "construct": 12, "core": 20, "crime": 8, "domestic": 16,
+	"factory": 14, "faith": 13, "health": 16, "hotel_fb": 12, "hotel_front": 20, "hotel_house": 18, "hotel_sec": 12, "hotel_staff": 14,
+	"janitor": 12, "landscape": 12, "massage": 12, "nails": 13, "online": 14, "peddle": 12, "restaurant": 15, "retail": 8, "sales": 13,
+	"school": 16, "transit": 16, "truck_cash": 15, "truck_driver": 15, "truck_lot": 12,
+}
+
 func TestShippedForms(t *testing.T) {
 	schema := formSchema(t)
 	files, err := fs.Glob(content.Files, formFiles)
@@ -235,6 +244,21 @@ func TestShippedForms(t *testing.T) {
 		}
 		for _, f := range faults {
 			t.Error(f)
+		}
+	})
+	t.Run("[CONTENT] all 31 settings are there, with all of their 424 items", func(t *testing.T) {
+		forms, err := newestForms(content.Files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, items := map[string]int{}, 0
+		for _, f := range forms {
+			own, _ := f.split()
+			got[f.Key] = len(own)
+			items += len(own)
+		}
+		if !maps.Equal(got, settings) || len(got) != 31 || items != 424 {
+			t.Errorf("%d settings, %d items: %v", len(got), items, got)
 		}
 	})
 	t.Run("[CONTENT] what of the core a form leaves out is listed, with the reason", func(t *testing.T) {
