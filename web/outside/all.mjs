@@ -12,4 +12,4 @@ try {
   throw err;
 }
 
-for (const name of ['push', 'fork', 'merge', 'clock', 'scope', 'restore', 'crash', 'view', 'seal', 'repair', 'limits', 'live']) await import(`./cases/${name}.mjs`);
+for (const name of ['push', 'fork', 'merge', 'clock', 'scope', 'restore', 'crash', 'view', 'seal', 'repair', 'limits', 'live']) await import(`./cases/${name}.test.mjs`);
