@@ -157,6 +157,8 @@ func (m *model) checkRewound(l *letter, a *answer, body []byte) {
 	if json.Unmarshal(body, &got) != nil {
 		return
 	}
+	mark := l.p.mark
+	l.p.mark = 0     // it is another one now, or not: a sync that ends well will tell
 	if got.Rewound { // a snapshot that was put back keeps its epoch
 		l.p.anew = true
 	}
@@ -164,7 +166,7 @@ func (m *model) checkRewound(l *letter, a *answer, body []byte) {
 		return
 	}
 	if !got.Rewound {
-		m.r.fail(20, "%s knows the history up to %d, the server went back behind it, and does not say so", l.p.name, l.p.mark)
+		m.r.fail(20, "%s knows the history up to %d, the server went back behind it, and does not say so", l.p.name, mark)
 	}
 	delete(m.ahead, l.p)
 }
