@@ -72,6 +72,7 @@ func runStep(t *testing.T, given, expect json.RawMessage) {
 				Eff    vectorTime
 				Value  any
 			}
+			Later []int64
 		}
 		Edit struct {
 			Base      int64
@@ -83,7 +84,10 @@ func runStep(t *testing.T, given, expect json.RawMessage) {
 	}](t, given)
 	fields := map[string]Field{}
 	for name, f := range in.Fields {
-		field := Field{Policy: f.Policy, Value: f.Value, Clock: f.Clock.clock()}
+		field := Field{Policy: f.Policy, Value: f.Value, Clock: f.Clock.clock(), Later: map[int64]bool{}}
+		for _, seq := range f.Later {
+			field.Later[seq] = true
+		}
 		for _, p := range f.History {
 			field.History = append(field.History, Past{p.Seq, p.Device, p.Eff.time(), p.Value})
 		}
