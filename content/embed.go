@@ -1,5 +1,6 @@
 // Package content carries what is shipped with the binary: checklists, what of
-// the core each of them leaves out, and the sources they cite.
+// the core each of them leaves out, hotlines, guidance, and the sources that
+// all of them cite.
 //
 // A file once released never changes: a new wording is a new version in a file
 // of its own, so that an old submission still shows the words its author saw.
@@ -17,8 +18,11 @@ import "embed"
 //     shape of forms/schema.json; docs/CONTENT.md tells how to write one;
 //   - left_out/*.json: what left_out.json is, for the forms;
 //   - icons/*.svg: what the forms' icons are;
+//   - hotlines/*.json: the lines somebody may call, with what happens there;
+//   - guidance/*.json: short texts for the worker: what to do and not, the note
+//     on bias, after a hard report, help for oneself;
 //   - words.json: what no text of ours says;
-//   - sources.json: what stands behind the codes in an item's "sources".
+//   - sources.json: what stands behind the codes in "sources".
 //
-//go:embed checklists/*.json left_out.json forms/*.json left_out/*.json icons/* words.json sources.json
+//go:embed checklists/*.json left_out.json forms/*.json left_out/*.json icons/* hotlines/*.json guidance/*.json words.json sources.json
 var Files embed.FS

@@ -32,8 +32,8 @@ type linter struct {
 }
 
 // Lint gives everything that is wrong with a folder of content (forms/,
-// left_out/, icons/, words.json, sources.json), sorted by file and place in
-// it. The error is for a folder that can't be read at all, or that holds no
+// left_out/, icons/, hotlines/, guidance/, words.json, sources.json), sorted
+// by file and place in it. The error is for a folder that can't be read at all, or that holds no
 // form.
 func Lint(fsys fs.FS) ([]Fault, error) {
 	l := &linter{fsys: fsys, icons: map[string]bool{}, forms: map[string]*Form{}, core: map[string]Row{}}
@@ -81,6 +81,7 @@ func Lint(fsys fs.FS) ([]Fault, error) {
 		}
 	}
 	l.leftOut()
+	l.guidance(l.hotlines())
 	slices.SortStableFunc(l.faults, func(a, b Fault) int { return cmp.Compare(a.File, b.File) })
 	return l.faults, nil
 }

@@ -28,26 +28,12 @@ type Awaiting struct {
 	State    string `json:"state"`
 }
 
-// AwaitingIn lists what of a folder of content awaits review, urgent first,
-// each kind by file. What an older version of a form says is not in it.
+// AwaitingIn lists what of a folder of content awaits review, urgent first
+// (hotlines, then emergency items, then guidance), each kind by file. What an older version of a form says is not in it.
 func AwaitingIn(fsys fs.FS) ([]Awaiting, error) {
-	var list []Awaiting
-	for _, folder := range []string{"hotlines", "guidance"} {
-		names, err := fs.Glob(fsys, folder+"/*.json")
-		if err != nil {
-			return nil, fmt.Errorf("review: %w", err)
-		}
-		for _, name := range names {
-			var doc any
-			data, err := fs.ReadFile(fsys, name)
-			if err == nil {
-				err = json.Unmarshal(data, &doc)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("review %s: %w", name, err)
-			}
-			list = append(list, awaitingBelow(name, "", doc)...)
-		}
+	list, err := awaitingTexts(fsys, hotlineFiles)
+	if err != nil {
+		return nil, err
 	}
 	forms, err := newestForms(fsys)
 	if err != nil {
@@ -56,10 +42,37 @@ func AwaitingIn(fsys fs.FS) ([]Awaiting, error) {
 	for _, f := range forms {
 		list = append(list, f.awaiting()...)
 	}
+	// After the emergency items, among what is urgent.
+	guidance, err := awaitingTexts(fsys, guidanceFiles)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, guidance...)
 	order := []string{ReviewUrgent, ReviewOurs, ReviewTranslation}
 	slices.SortStableFunc(list, func(a, b Awaiting) int {
 		return cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind))
 	})
+	return list, nil
+}
+
+// awaitingTexts is what awaits review in documents of any shape.
+func awaitingTexts(fsys fs.FS, pattern string) ([]Awaiting, error) {
+	names, err := fs.Glob(fsys, pattern)
+	if err != nil {
+		return nil, fmt.Errorf("review: %w", err)
+	}
+	var list []Awaiting
+	for _, name := range names {
+		var doc any
+		data, err := fs.ReadFile(fsys, name)
+		if err == nil {
+			err = json.Unmarshal(data, &doc)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("review %s: %w", name, err)
+		}
+		list = append(list, awaitingBelow(name, "", doc)...)
+	}
 	return list, nil
 }
 
@@ -137,7 +150,11 @@ func awaitingBelow(file, item string, doc any) []Awaiting {
 			state, isText := doc[member].(string)
 			kind, language, _ := strings.Cut(member, "::")
 			if kind == "review" && isText && state != "" {
-				list = append(list, Awaiting{ReviewUrgent, file, item, language, shownText(doc, language), "", state})
+				original := ""
+				if language != "" && language != Languages[0] {
+					original = shownText(doc, Languages[0])
+				}
+				list = append(list, Awaiting{ReviewUrgent, file, item, language, shownText(doc, language), original, state})
 			}
 			list = append(list, awaitingBelow(file, item, doc[member])...)
 		}
