@@ -20,8 +20,8 @@ import (
 
 // contentCommand is about what ships with the binary: checklists and texts.
 func contentCommand(open Open) *cobra.Command {
-	root := &cobra.Command{Use: "content", Short: "Checklists and other content: lint, review, diff, apply"}
-	root.AddCommand(contentLint(), contentReview(), contentDiff(open), contentApply(open))
+	root := &cobra.Command{Use: "content", Short: "Checklists and other content: hotlines, lint, review, diff, apply"}
+	root.AddCommand(contentHotlines(), contentLint(), contentReview(), contentDiff(open), contentApply(open))
 	return root
 }
 
@@ -97,7 +97,7 @@ func contentReview() *cobra.Command {
 
 func sayReview(out io.Writer, list []checklist.Awaiting) error {
 	titles := []struct{ kind, title string }{
-		{checklist.ReviewUrgent, "Hotline and emergency texts: first"},
+		{checklist.ReviewUrgent, "Hotline and emergency texts, then guidance: first"},
 		{checklist.ReviewOurs, "Wordings of our own (source D)"},
 		{checklist.ReviewTranslation, "Spanish, by setting"},
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -102,6 +103,41 @@ func TestContent(t *testing.T) {
 		want, err := checklist.AwaitingIn(content.Files)
 		if err != nil || strings.Count(lines, "\n") != len(want) || len(want) < 100 {
 			t.Errorf("%d lines of %d, %v", strings.Count(lines, "\n"), len(want), err)
+		}
+	})
+	t.Run("[R3] [R24] [R25] content hotlines prints cards with 911 first, in the person's language, says that no number is verified, and dials nothing", func(t *testing.T) {
+		out, exit := contentRun(t, "hotlines", "--place", "us-mo", "--need", "tip", "--locale", "es")
+		cards := strings.Split(strings.TrimSpace(out), "\n\n")
+		if exit != ExitOK || len(cards) != 3 || !strings.HasPrefix(cards[0], "Emergencia: 911\n") || !strings.Contains(out, "1-888-373-7888  (día y noche; inglés, español, otros con intérprete)") ||
+			strings.Contains(out, "802-872-6199") || strings.Contains(out, "%!") {
+			t.Errorf("exit %d, %d cards\n%s", exit, len(cards), out)
+		}
+		for _, card := range cards {
+			if !strings.Contains(card, "Número: todavía sin verificar") || !strings.Contains(card, checklist.AwaitingNative) || !strings.Contains(card, "Fuente: ") {
+				t.Error(card)
+			}
+		}
+		if strings.Contains(out, "tel:") || strings.Contains(out, "sms:") {
+			t.Error("a link that dials")
+		}
+		lines, exit := contentRun(t, "hotlines", "--json")
+		all, err := checklist.HotlinesIn(content.Files)
+		if err != nil || exit != ExitOK || strings.Count(lines, "\n") != len(all) || strings.Count(lines, `"verification":"not_verified"`) != len(all) {
+			t.Errorf("exit %d, %v, %s", exit, err, lines)
+		}
+		for _, wrong := range [][]string{{"--place", "moon"}, {"--need", "pizza"}, {"--locale", "fr"}} {
+			if _, exit := contentRun(t, append([]string{"hotlines"}, wrong...)...); exit != ExitUsage {
+				t.Errorf("%q: exit %d", wrong, exit)
+			}
+		}
+	})
+	t.Run("[R25] a card says how old a verification is, and is amber after 90 days", func(t *testing.T) {
+		today := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+		for on, want := range map[string]string{"": "Number: not yet verified\n", "2026-04-30": "Number: verified on 2026-04-30 (days since: 1)\n", "2026-01-31": "Number: AMBER: verified on 2026-01-31 (days since: 90)"} {
+			var b strings.Builder
+			if err := sayCard(&b, checklist.Hotline{NameEN: "A line", VerifiedOn: on}, nil, "en", today); err != nil || !strings.Contains(b.String(), want) {
+				t.Errorf("%q: %v %s", on, err, b.String())
+			}
 		}
 	})
 	t.Run("[CLI] content diff and apply: what is edited stays until it is named", func(t *testing.T) {
