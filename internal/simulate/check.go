@@ -250,8 +250,8 @@ func (r *run) checkAll() error {
 // record that it has, no own change come back as new.
 func (r *run) checkQuiet() error {
 	for _, p := range r.living() {
-		if p.d == nil || p.person == "" || p.shut() {
-			continue
+		if p.d == nil || p.person == "" || p.shut() || len(r.script.Steps) > 15 && (uint64(p.i)+r.script.Seed)%3 > 0 {
+			continue // in the runs of seeds a third of the phones, another third with the next seed
 		}
 		var report client.PullReport
 		r.drive(&Step{}, act{p, func() (err error) { report, err = p.d.CheckView(context.Background()); return err }})

@@ -74,11 +74,11 @@ const (
 // Plan makes the script of a seed.
 func Plan(seed uint64) *Script {
 	g := rand.New(rand.NewPCG(seed, 0x66696c64))
-	s := &Script{Seed: seed, Phones: len(roster)}
+	s := &Script{Seed: seed, Phones: 8 + g.IntN(len(roster)-7)}
 	if g.IntN(3) == 0 {
 		s.Limit = 3 + g.IntN(4)
 	}
-	for range 50 + g.IntN(40) {
+	for range 16 + g.IntN(20) {
 		s.Steps = append(s.Steps, planStep(g, s))
 	}
 	// Half of the runs see their server go back in time, some of them twice.

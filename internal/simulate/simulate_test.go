@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// PocketBase tells the standard log what a dead disk did not take.
 	log.SetOutput(io.Discard)
-	debug.SetGCPercent(400) // runs are short, and there is memory
+	debug.SetGCPercent(1000) // runs are short, and there is memory
+	debug.SetMemoryLimit(1 << 30)
 	os.Exit(m.Run())
 }
 
