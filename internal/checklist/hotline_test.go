@@ -216,6 +216,7 @@ func TestLintTexts(t *testing.T) {
 		{"CONTENT", "a line twice", us, `"id": "ncmec"`, `"id": "emergency_911"`, "emergency_911", "", "stands twice"},
 		{"R25", "a line that says it was reviewed", us, `"review::en": "awaiting practitioner review"`, `"review::en": ""`, "emergency_911", "en", "review is"},
 		{"R25", "guidance that says it was reviewed", bias, `"review::es": "awaiting native and practitioner review"`, `"review::es": ""`, "", "es", "review is"},
+		{"R25", "a paragraph that says it was reviewed", bias, "no quién es.\",\n      \"review::en\": \"awaiting practitioner review\"", "no quién es.\",\n      \"review::en\": \"\"", "bias.01", "en", "review is"},
 		{"CONTENT", "guidance in one language only", bias, `"title::es"`, `"title::fr"`, "", "", "read json"},
 		{"CONTENT", "an empty paragraph", bias, `"text::es": "Mire lo que la gente hace, no quién es."`, `"text::es": ""`, "bias.01", "es", "text is missing"},
 		{"CONTENT", "a gap in the paragraphs", bias, `"bias.02"`, `"bias.03"`, "bias.03", "", "stands where bias.02 belongs"},
