@@ -8,7 +8,7 @@ check:
 
 # The Go tests alone.
 test:
-	go test -timeout 4m ./...
+	go test -timeout 15m ./...
 
 # The server on its data folder.
 run:
