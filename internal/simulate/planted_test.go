@@ -124,6 +124,12 @@ func again() *Script {
 		{Do: Sync, With: []int{0}, Seed: 2, Faults: []Fault{{Kind: CutAfter}}}, {Do: Sync, With: []int{0}, Seed: 3}}}
 }
 
+// neighbours: two workers of one organization each save a report.
+func neighbours() *Script {
+	return &Script{Phones: 4, Steps: []Step{{Do: Save, What: "report", Who: 3, Seed: 1}, {Do: Save, What: "report", Who: 0, Seed: 1},
+		{Do: Sync, With: []int{3}, Seed: 2}, {Do: Sync, With: []int{0}, Seed: 3}}}
+}
+
 // once: a coordinator changes a site.
 func once() *Script {
 	return &Script{Phones: 2, Steps: []Step{{Do: Save, What: "site", Who: 1, Seed: 5}, {Do: Sync, With: []int{1}, Seed: 2}, {Do: Pass, N: 60}}}
@@ -309,7 +315,7 @@ func TestPlantedFaults(t *testing.T) {
 				return ok
 			})
 		}},
-		{11, "[INV-11] a worker gets somebody else's report", 1, nil, func() *Tamper {
+		{11, "[INV-11] a worker gets somebody else's report", 0, neighbours, func() *Tamper {
 			return pulls(func(r *run, p *phone, m map[string]any) bool {
 				rows := r.server.query("SELECT id, author FROM observations WHERE author <> ? LIMIT 1", p.person)
 				if p.i != 0 || p.person == "" || len(rows) == 0 {
@@ -414,7 +420,7 @@ func TestPlantedFaults(t *testing.T) {
 				return false
 			})
 		}},
-		{24, "[INV-24] each pull is a full one", 1, nil, func() *Tamper {
+		{24, "[INV-24] each pull is a full one", 0, once, func() *Tamper {
 			return pulls(func(_ *run, _ *phone, m map[string]any) bool { m["reset"] = true; return true })
 		}},
 		{25, "[INV-25] a batch is never small enough", 0, batches, func() *Tamper {
@@ -471,7 +477,7 @@ func TestPlantedFaults(t *testing.T) {
 		}
 	})
 	for name, script := range map[string]func() *Script{"moved": moved, "rivals": rivals, "restored": restored, "wrongClock": wrongClock, "twins": twins,
-		"again": again, "once": once, "twice": twice, "deleted": deleted, "asleep": asleep, "aged": aged, "batches": batches} {
+		"again": again, "once": once, "neighbours": neighbours, "twice": twice, "deleted": deleted, "asleep": asleep, "aged": aged, "batches": batches} {
 		t.Run("[INV-28] the script holds and repeats itself when no rule is broken: "+name, func(t *testing.T) {
 			one, err := play(t, script(), nil, *trace)
 			report(t, script(), one, err)
