@@ -130,10 +130,7 @@ func planStep(g *rand.Rand, s *Script) Step {
 	case d < 72:
 		p.Do, p.With = Sync, []int{p.Who}
 		if g.IntN(4) == 0 {
-			p.With = nil
-			for _, i := range g.Perm(s.Phones)[:2+g.IntN(s.Phones-2)] {
-				p.With = append(p.With, i)
-			}
+			p.With = g.Perm(s.Phones)[:2+g.IntN(s.Phones-2)]
 			p.Together = g.IntN(2) == 0
 		}
 		p.Faults = planFaults(g, len(p.With))
