@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -60,19 +59,6 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("the link broke")
 	}
 	return res, err
-}
-
-// pushed gives what went out to a path, all of it.
-func (l *line) pushed(path string) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var all []string
-	for _, s := range l.sent {
-		if rest, ok := strings.CutPrefix(s, path+" "); ok {
-			all = append(all, rest)
-		}
-	}
-	return strings.Join(all, "\n")
 }
 
 // district is an installation with one hotel, whoever looks on, and phones

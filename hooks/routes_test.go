@@ -34,7 +34,9 @@ func routesOf(group reflect.Value, prefix string) []string {
 
 func TestRoutes(t *testing.T) {
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: t.TempDir()})
-	r := router.NewRouter(func(w http.ResponseWriter, r *http.Request) (*core.RequestEvent, router.EventCleanupFunc) { return nil, nil })
+	r := router.NewRouter(func(w http.ResponseWriter, r *http.Request) (*core.RequestEvent, router.EventCleanupFunc) {
+		return nil, nil
+	})
 	bindRoutes(r, wiring.New(app, wiring.Config{}))
 	var registered []string
 	for _, route := range routesOf(reflect.ValueOf(r.RouterGroup).Elem(), "") {

@@ -501,7 +501,7 @@ func TestKilledUnderLoad(t *testing.T) {
 			time.Sleep(time.Duration(20+rng.IntN(200)) * time.Millisecond)
 			up.kill()
 		}
-		up = serve(t, s.dir, s.addr, 0)
+		serve(t, s.dir, s.addr, 0)
 		stop.Store(true)
 		wg.Wait()
 		total := 0

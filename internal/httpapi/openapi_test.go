@@ -502,7 +502,7 @@ func (c *contract) pulls(e *edge) {
 // repairs asks for what a coordinator does with what is held.
 func (c *contract) repairs(e *edge) {
 	d := e.worker
-	id, parent := rig.ID(), e.Observation("")
+	parent := e.Observation("")
 	refused := func(ops ...wire.Op) string { return d.Do(ops...).Quarantine }
 	without := maps.Clone(parent)
 	delete(without, "event_time")
@@ -520,7 +520,7 @@ func (c *contract) repairs(e *edge) {
 			}
 			return a
 		}
-		id = rig.ID()
+		id := rig.ID()
 		held := refused(rig.Create("observations", id, without))
 		refused(rig.Create("addenda", rig.ID(), map[string]any{"observation": id, "text": "x"}))
 		good := map[string]any{"ops": []any{rig.Create("observations", id, parent)}}
