@@ -310,7 +310,7 @@ func TestDamagedFolder(t *testing.T) {
 			if err := os.Remove(filepath.Join(dir, "data.db")); err != nil {
 				t.Fatal(err)
 			}
-		}, 7, []string{"the database is gone", "restore a backup"}, 1},
+		}, 7, []string{"the database is gone", "restore a backup"}, 2},
 		{"data.db is empty", func(t *testing.T, dir string) {
 			if err := os.Truncate(filepath.Join(dir, "data.db"), 0); err != nil {
 				t.Fatal(err)

@@ -85,7 +85,9 @@ func busy(t *testing.T) (w *town, devices []*rig.Device) {
 		w.rest(d, http.MethodGet, "users/records/"+d.User.ID, nil)
 	}
 	w.Clock.Add(31 * 24 * time.Hour)
-	devices[0].Pull() // notes how much is held elsewhere
+	devices[0].Pull() // finds how much is old enough to be held elsewhere
+	w.Clock.Add(25 * time.Hour)
+	devices[0].Pull() // believes and notes it
 	return w, devices
 }
 
