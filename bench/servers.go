@@ -34,8 +34,9 @@ type ready struct {
 	PID    int    `json:"pid"`
 }
 
-// profileTo is where servers write their CPU profiles, by kind; "" for nowhere.
-// It reaches them by their environment.
+// profileTo is the beginning of the names under which servers write their CPU
+// profiles; the kind of server follows. Empty: they write none. It reaches them
+// by their environment.
 var profileTo string
 
 const profileEnv = "FIELDPOST_BENCH_PROFILE"

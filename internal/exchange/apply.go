@@ -431,16 +431,21 @@ func (o *opRun) madeLater(e *journal.PastEntry) (bool, error) {
 	return err == nil && made.Time.After(o.w.Stored.Time), nil
 }
 
+// organizationOf is whose coordinators look after a record: of a site, of who
+// serves it.
+func organizationOf(row *records.Row) any {
+	if o := row.Values["organization"]; o != nil {
+		return o
+	}
+	return row.Values["served_by"]
+}
+
 // conflicts keeps the values that gave way, where a coordinator finds them.
 func (o *opRun) conflicts(row *records.Row, list []merge.Conflict) error {
 	for _, c := range list {
-		organization := row.Values["organization"]
-		if organization == nil {
-			organization = row.Values["served_by"]
-		}
 		id, seq, err := o.tx.SystemSave(o.w.At, "conflicts", map[string]any{
 			"collection": o.op.Collection, "record": o.op.ID, "field": c.Field,
-			"kept": c.Kept, "other": c.Other, "organization": organization,
+			"kept": c.Kept, "other": c.Other, "organization": organizationOf(row),
 		})
 		if err != nil {
 			return err

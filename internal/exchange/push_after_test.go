@@ -55,24 +55,13 @@ func TestPushAfterCommit(t *testing.T) {
 
 	t.Run("[PUSH-13] a device that hangs up leaves no error of the server's", func(t *testing.T) {
 		w.on(t)
-		standing, release, ended := make(chan struct{}), make(chan struct{}), make(chan error)
-		go func() {
-			ended <- w.App.RunInTransaction(func(core.App) error {
-				close(standing)
-				<-release
-				return nil
-			})
-		}()
-		<-standing
+		goOn := w.standStill(t)
 		ctx, hangUp := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		defer hangUp()
 		_, err := w.S.Exchange.Push(ctx, keisha.ID, &wire.Push{Device: keisha.ID})
 		if !fault.Is(err, fault.Busy) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
-		close(release)
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		goOn()
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
-	"github.com/pocketbase/pocketbase/core"
 
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
@@ -86,15 +85,7 @@ func TestPushLarge(t *testing.T) {
 
 	t.Run("[PUSH-13] a few requests that take much memory are too many: busy, and taken once the first is done", func(t *testing.T) {
 		w.on(t)
-		standing, release, ended := make(chan struct{}), make(chan struct{}), make(chan error)
-		go func() {
-			ended <- w.App.RunInTransaction(func(core.App) error {
-				close(standing)
-				<-release
-				return nil
-			})
-		}()
-		<-standing
+		goOn := w.standStill(t)
 		heavy := func(d *rig.Device) []byte {
 			var list []any
 			for range 4 {
@@ -107,10 +98,7 @@ func TestPushLarge(t *testing.T) {
 		go func() { done <- w.postPush(rosa, first, nil).status }()
 		time.Sleep(1500 * time.Millisecond) // it is read and waits by now
 		w.postPush(dee, second, nil).is(t, http.StatusServiceUnavailable, "busy", "later")
-		close(release)
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		goOn()
 		rig.Want(t, <-done, http.StatusOK)
 		rig.Want(t, w.postPush(dee, second, nil).status, http.StatusOK)
 	})

@@ -15,6 +15,28 @@ import (
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 )
 
+// standStill keeps the writer inside a transaction while a queue fills up
+// behind it, until goOn is called.
+func (w *town) standStill(t *testing.T) (goOn func()) {
+	t.Helper()
+	standing, release, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		ended <- w.App.RunInTransaction(func(core.App) error {
+			close(standing)
+			<-release
+			return nil
+		})
+	}()
+	<-standing
+	return func() {
+		t.Helper()
+		close(release)
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestPushQueue(t *testing.T) {
 	w := newTown(t)
 	const each, admitted = 1000, 20
@@ -31,16 +53,7 @@ func TestPushQueue(t *testing.T) {
 		bodies[i] = mustJSON(t, envelope(phones[i], list...))
 	}
 
-	// The writer stands still inside a transaction while the queue fills up.
-	standing, release, ended := make(chan struct{}), make(chan struct{}), make(chan error)
-	go func() {
-		ended <- w.App.RunInTransaction(func(core.App) error {
-			close(standing)
-			<-release
-			return nil
-		})
-	}()
-	<-standing
+	goOn := w.standStill(t)
 	ctx, hangUp := context.WithCancel(context.Background())
 	defer hangUp()
 	request := func(i int) *http.Request {
@@ -82,10 +95,7 @@ func TestPushQueue(t *testing.T) {
 		hangUp()
 		wg.Wait()
 		time.Sleep(200 * time.Millisecond) // the server hears of it
-		close(release)
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		goOn()
 		// Busy until the writer is done with what it had in its hands.
 		var answer int
 		for range 100 {

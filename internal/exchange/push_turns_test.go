@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
-	"github.com/pocketbase/pocketbase/core"
 
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
@@ -39,15 +38,7 @@ func TestPushTurns(t *testing.T) {
 		for name, ops := range map[string]int{"one op": 1, "two ops": 2} {
 			long, short := body(rosa, many, "long "+name, 2), body(dee, 1, "short "+name, ops)
 			// Both wait in one group while the writer stands still.
-			standing, release, ended := make(chan struct{}), make(chan struct{}), make(chan error)
-			go func() {
-				ended <- w.App.RunInTransaction(func(core.App) error {
-					close(standing)
-					<-release
-					return nil
-				})
-			}()
-			<-standing
+			goOn := w.standStill(t)
 			done, quick := make(chan answer, 1), make(chan int, 1)
 			go func() { done <- w.postPush(rosa, long, nil) }()
 			time.Sleep(500 * time.Millisecond)
@@ -56,10 +47,7 @@ func TestPushTurns(t *testing.T) {
 				quick <- count("long " + name)
 			}()
 			time.Sleep(300 * time.Millisecond)
-			close(release)
-			if err := <-ended; err != nil {
-				t.Fatal(err)
-			}
+			goOn()
 			if n := <-quick; n >= 2*many {
 				t.Errorf("%s: answered when all %d of the long push were done", name, n)
 			}

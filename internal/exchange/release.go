@@ -342,14 +342,7 @@ func (s *Service) theirs(tx *records.Tx, h *held, deletes bool) error {
 		if err != nil {
 			return err
 		}
-		if row == nil {
-			continue
-		}
-		organization := row.Values["organization"]
-		if organization == nil {
-			organization = row.Values["served_by"]
-		}
-		if organization != h.by.Organization {
+		if row != nil && organizationOf(row) != h.by.Organization {
 			return refuse(wire.CodeNotAllowed, "It would belong to another organization.")
 		}
 	}
