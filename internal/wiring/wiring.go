@@ -5,6 +5,7 @@ package wiring
 import (
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -38,7 +39,8 @@ type Services struct {
 	Devices  *devices.Service
 	API      *httpapi.API
 	KeyMade  bool // this start made the installation key
-	// Shipped are the checklists that the binary carries, every version.
+	// Shipped are the checklists that the binary carries, every version. Others
+	// share them: nobody changes them.
 	Shipped []checklist.Checklist
 	// NewLine says why this start began another line of history (EPOCH-2), in
 	// words for the person at the server; "" if it did not.
@@ -46,6 +48,10 @@ type Services struct {
 
 	owner bool
 }
+
+// shipped reads the binary's checklists once: they are the same for every
+// installation of a process, and reading them is most of a start.
+var shipped = sync.OnceValues(func() ([]checklist.Checklist, error) { return checklist.Load(content.Files) })
 
 // New wires the services. It touches neither files nor the database: they are
 // not open yet. Prepare does.
@@ -88,7 +94,7 @@ func (s *Services) Prepare(app core.App) error {
 	if err := s.openKey(app.DataDir()); err != nil {
 		return err
 	}
-	lists, err := checklist.Load(content.Files)
+	lists, err := shipped()
 	if err != nil {
 		return err
 	}
