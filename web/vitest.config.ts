@@ -1,0 +1,44 @@
+import { playwright } from '@vitest/browser-playwright';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+// Debian's browser, or the one that the environment names. Nothing is downloaded.
+const chromium = process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium';
+const top = fileURLToPath(new URL('..', import.meta.url));
+
+export default defineConfig({
+  server: { fs: { allow: [top] }, host: '127.0.0.1' },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['sdk/test/*.test.ts', 'sdk/test/server/*.test.ts'],
+          environment: 'node',
+          globalSetup: ['sdk/test/server/build.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        optimizeDeps: { include: ['dexie', 'hash-wasm', '@hpke/core'] },
+        test: {
+          name: 'chromium',
+          include: ['sdk/test/*.test.ts', 'sdk/test/chromium/*.test.ts'],
+          testTimeout: 60_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            api: { host: '127.0.0.1' },
+            provider: playwright({ launchOptions: { executablePath: chromium, args: ['--no-sandbox'] } }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+});
