@@ -187,6 +187,14 @@ var Table = map[string]Collection{
 			return []string{"p:" + r.text("user"), "a", "c:" + r.text("organization")}
 		},
 	},
+	// Append-only (R16): only the server writes it, in Go, with records.Audit.
+	"audit": {
+		Name: "audit",
+		List: anyOf{isAdmin, orgCoord},
+		Fields: fields(server, "number", "before", "own", "own_before", "at", "act", "actor", "organization", "collection",
+			"record", "reason", "detail"),
+		Audience: func(r Values) []string { return append(coordinatorAudience(r), "a") },
+	},
 	"invites": {
 		Name:   "invites",
 		List:   anyOf{isAdmin, orgCoord},

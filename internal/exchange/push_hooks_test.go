@@ -99,6 +99,6 @@ func TestPushHooks(t *testing.T) {
 func withoutEnrolment(fired []string) []string {
 	return slices.DeleteFunc(fired, func(f string) bool {
 		hook, name, _ := strings.Cut(f, " ")
-		return name == "organizations" || name == "invites" || (name == "users" || name == "devices") && (hook == "validate" || strings.HasPrefix(hook, "create"))
+		return name == "organizations" || name == "invites" || name == "audit" || (name == "users" || name == "devices") && (hook == "validate" || strings.HasPrefix(hook, "create"))
 	})
 }

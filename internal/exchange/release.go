@@ -371,7 +371,19 @@ func (s *Service) dealtWith(tx *records.Tx, h *held, state string, values map[st
 			}
 		}
 	}
-	return tx.Amend(h.by, h.row, values)
+	if err := tx.Amend(h.by, h.row, values); err != nil || state == stateHeld {
+		return err
+	}
+	a := records.Audit{Act: records.ActRelease, Actor: records.ActorOperator, Collection: "quarantine"}
+	a.Record, _ = h.row.Values["id"].(string)
+	a.Organization, _ = h.row.Values["organization"].(string)
+	if h.by != nil {
+		a.Actor = h.by.ID
+	}
+	if state == stateAdopted {
+		a.Act = records.ActAdopt
+	}
+	return tx.Audit(a)
 }
 
 // stays notes why a mutation could not be released or adopted: it stays held,

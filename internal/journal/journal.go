@@ -329,6 +329,18 @@ func (r *Reader) HashAt(seq int64) ([]byte, error) {
 	return hash, nil
 }
 
+// HashOf gives the hash of a record's first entry; sql.ErrNoRows when it has
+// none.
+func (r *Reader) HashOf(collection, record string) ([]byte, error) {
+	var hash []byte
+	err := r.db.NewQuery(`SELECT hash FROM journal_entry WHERE record={:record} AND collection={:collection} ORDER BY seq LIMIT 1`).
+		Bind(dbx.Params{"record": record, "collection": collection}).Row(&hash)
+	if err != nil {
+		return nil, fmt.Errorf("journal hash of %s %s: %w", collection, record, err)
+	}
+	return hash, nil
+}
+
 // FirstDevice is the pseudonym in the first entry, "" before there is one: it
 // tells whether an installation key is the one that this history was made with.
 func (r *Reader) FirstDevice() (string, error) {

@@ -141,5 +141,5 @@ func (p *People) Revoke(device string) (bool, error) {
 	if err := p.app.Save(r); err != nil {
 		return false, fmt.Errorf("revoke device %s: %w", device, err)
 	}
-	return true, nil
+	return true, p.Audit(Audit{Act: ActRevoke, Actor: ActorOperator, Organization: r.GetString("organization"), Collection: "devices", Record: device})
 }

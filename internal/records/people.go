@@ -246,7 +246,8 @@ func (p *People) MakeInvite(code string, i Invite) error {
 	if err := p.app.Save(r); err != nil {
 		return fmt.Errorf("make invite: %w", err)
 	}
-	return nil
+	return p.Audit(Audit{Act: ActInvite, Actor: ActorOperator, Organization: i.Organization, Collection: "invites", Record: r.Id,
+		Detail: map[string]any{"role": string(i.Role), "uses": i.Uses}})
 }
 
 // Served tells whether each of the sites is there and served by an

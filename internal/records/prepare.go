@@ -19,8 +19,14 @@ import (
 // and dashboard.
 func (s *Store) PrepareCreate(app core.App, record *core.Record) error {
 	w := s.writerOf(record)
-	if record.Collection().Name == "users" {
+	switch record.Collection().Name {
+	case "users":
 		return s.setServedBy(app, record)
+	case AuditCollection:
+		if !w.auditing {
+			return appendOnly()
+		}
+		return nil
 	}
 	sortSets(record)
 	d := draftOf(record)
@@ -72,6 +78,8 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 	switch record.Collection().Name {
 	case "users":
 		return s.setServedBy(app, record)
+	case AuditCollection:
+		return appendOnly()
 	case "organizations", "sites", "triage":
 		sortSets(record)
 		d := draftOf(record)
@@ -96,7 +104,11 @@ func (s *Store) check(app core.App, d *draft) error {
 
 // PrepareDelete refuses what would take something from a report.
 func (s *Store) PrepareDelete(app core.App, record *core.Record) error {
-	if record.Collection().Name != "sites" {
+	switch record.Collection().Name {
+	case AuditCollection:
+		return appendOnly()
+	case "sites":
+	default:
 		return nil
 	}
 	for _, c := range access.Reports {

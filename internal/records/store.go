@@ -50,6 +50,7 @@ type Writer struct {
 	Merged    *merge.Outcome // of an update that push has merged; nil: diff and overwrite
 	Extra     map[string]any // not understood, kept (PUSH-9)
 	Adopted   bool           // another wrote it (PUSH-6): no author in clear
+	auditing  bool           // it is an entry of the audit: nothing else makes one
 	standing  access.Values  // what push read before its update
 	cache     map[string]*core.Record
 	tx        *Tx   // of a push: its prepared statements

@@ -142,6 +142,9 @@ func (s *Store) journalWith(tx core.App, w *Writer, op string, it thing, before,
 			return err
 		}
 		if len(e.Fields) == 0 && len(w.Extra) == 0 {
+			if name == "users" { // a password is no field that is journalled
+				return s.auditBeside(tx, w, op, it, before, now)
+			}
 			return nil
 		}
 	}
@@ -150,7 +153,10 @@ func (s *Store) journalWith(tx core.App, w *Writer, op string, it thing, before,
 		return err
 	}
 	w.seq = seq
-	return s.beside(tx, w, op, it, before, now, seq)
+	if err := s.beside(tx, w, op, it, before, now, seq); err != nil {
+		return err
+	}
+	return s.auditBeside(tx, w, op, it, before, now)
 }
 
 // day cuts a time in ms to the day, UTC.
