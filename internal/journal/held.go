@@ -15,12 +15,13 @@ type Held struct {
 	Device     string `db:"device"` // pseudonym
 	N          int64  `db:"n"`
 	Bytes      int64  `db:"bytes"`
+	Owner      string `db:"owner"` // of staff: marks the device (seal.HeldBy); Device is then the receipt's key
 }
 
 // Hold counts a mutation into its device's share of the quarantine (PUSH-10).
 func (t *Tx) Hold(h Held) error {
-	_, err := t.query(`INSERT INTO journal_held (quarantine,device,n,bytes) VALUES ({:q},{:dev},{:n},{:bytes})`,
-		dbx.Params{"q": h.Quarantine, "dev": h.Device, "n": h.N, "bytes": h.Bytes}).Execute()
+	_, err := t.query(`INSERT INTO journal_held (quarantine,device,n,bytes,owner) VALUES ({:q},{:dev},{:n},{:bytes},{:owner})`,
+		dbx.Params{"q": h.Quarantine, "dev": h.Device, "n": h.N, "bytes": h.Bytes, "owner": h.Owner}).Execute()
 	if err != nil {
 		return fmt.Errorf("journal held: %w", err)
 	}
