@@ -21,8 +21,11 @@ import "embed"
 //   - hotlines/*.json: the lines somebody may call, with what happens there;
 //   - guidance/*.json: short texts for the worker: what to do and not, the note
 //     on bias, after a hard report, help for oneself;
+//   - triage/rules.v*.json: the rules by which reports are put in order, in the
+//     shape of triage/schema.json, with triage/released.json, which holds them to
+//     what they were when they were released;
 //   - words.json: what no text of ours says;
 //   - sources.json: what stands behind the codes in "sources".
 //
-//go:embed checklists/*.json left_out.json forms/*.json left_out/*.json icons/* hotlines/*.json guidance/*.json words.json sources.json
+//go:embed checklists/*.json left_out.json forms/*.json left_out/*.json icons/* hotlines/*.json guidance/*.json triage/*.json words.json sources.json
 var Files embed.FS

@@ -62,6 +62,8 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"user": p.User.ID, "thumbprint": "x"}, true
 	case "audit":
 		return map[string]any{"act": "release", "actor": p.User.ID, "at": "2026-01-11 04:55:00.000Z", "organization": p.User.Organization}, true
+	case "triage_rules":
+		return map[string]any{"key": "ours", "version": 1, "turn": 9}, true
 	case "invites":
 		return map[string]any{"code": "x", "role": "admin", "organization": p.User.Organization, "uses": 1, "expires": "2030-01-01 00:00:00.000Z"}, true
 	}
@@ -72,7 +74,7 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 // edits are a harmless change for each collection.
 var edits = map[string]map[string]any{
 	"organizations": {"type": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
-	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"},
+	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50},
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"},
 }
 

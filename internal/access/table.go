@@ -187,6 +187,13 @@ var Table = map[string]Collection{
 			return []string{"p:" + r.text("user"), "a", "c:" + r.text("organization")}
 		},
 	},
+	// Which rules put reports in order. Nothing in them is about a report.
+	"triage_rules": {
+		Name:     "triage_rules",
+		List:     roleIs{Coordinator, Admin},
+		Fields:   fields(server, "key", "version", "rules", "turn", "applied"),
+		Audience: func(Values) []string { return []string{"all"} },
+	},
 	// Append-only (R16): only the server writes it, in Go, with records.Audit.
 	"audit": {
 		Name: "audit",

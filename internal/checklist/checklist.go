@@ -75,7 +75,7 @@ type Item struct {
 }
 
 // Weighed gives what triage asks of an item.
-func (i Item) Weighed() (id, weight string) { return i.ID, i.Weight }
+func (i Item) Weighed() (id, weight, group string) { return i.ID, i.Weight, i.Group }
 
 var (
 	keyForm    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
@@ -230,3 +230,7 @@ func (c Catalog) Weight(id string) (string, bool) {
 	item, ok := c[id]
 	return item.Weight, ok
 }
+
+// Weighed gives what triage asks of the item of that id, nothing when there is
+// none.
+func (c Catalog) Weighed(id string) (weight, group string) { return c[id].Weight, c[id].Group }

@@ -80,7 +80,7 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 		return s.setServedBy(app, record)
 	case AuditCollection:
 		return appendOnly()
-	case "organizations", "sites", "triage":
+	case "organizations", "sites", "triage", rulesCollection:
 		sortSets(record)
 		d := draftOf(record)
 		d.before = Values(record.Original())
@@ -98,6 +98,8 @@ func (s *Store) check(app core.App, d *draft) error {
 		return checkSite(d)
 	case "triage":
 		return s.checkTriage(app, d)
+	case rulesCollection:
+		return checkRules(d)
 	}
 	return nil
 }

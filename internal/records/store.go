@@ -18,6 +18,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/journal"
 	"github.com/fieldpost/fieldpost/internal/merge"
 	"github.com/fieldpost/fieldpost/internal/seal"
+	"github.com/fieldpost/fieldpost/internal/triage"
 )
 
 // Store is the adapter of one PocketBase app.
@@ -29,6 +30,10 @@ type Store struct {
 	Notify func(scopes map[string]bool)
 	// Catalog knows the shipped indicators.
 	Catalog checklist.Catalog
+	// Triage are the shipped rules of triage, by version; at least one.
+	Triage []*triage.Rules
+	// rules are those that were read from records, by their text.
+	rules sync.Map
 
 	statements journal.Statements // of the connection that writes
 	tables     tables

@@ -10,7 +10,6 @@ import (
 	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/journal"
 	"github.com/fieldpost/fieldpost/internal/merge"
-	"github.com/fieldpost/fieldpost/internal/triage"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
@@ -259,26 +258,17 @@ func (s *Store) markSeen(w *Writer, triage access.Values, seq int64) error {
 // makeTriage makes the one triage record of a report.
 func (s *Store) makeTriage(tx core.App, w *Writer, it thing, report access.Values) error {
 	t := access.Values{"status": "open", "organization": report["organization"]}
-	var hits []triage.Hit
 	if it.collection == "observations" {
 		t["observation"] = it.id
-		hits = triage.HitsFromIndicators(s.Catalog.Weight, report["indicators"])
 	} else {
 		t["submission"] = it.id
-		list, err := s.checklistOf(tx, textOf(report["checklist"]))
-		if err != nil {
-			return err
-		}
-		answers, _ := report["answers"].(map[string]any)
-		hits = triage.HitsFromAnswers(list.Items, answers)
 	}
-	judged := triage.Judge(hits)
-	items := make([]any, len(judged.Items))
-	for i, id := range judged.Items {
-		items[i] = id
+	judged, err := s.judge(tx, w, it, report)
+	if err != nil {
+		return err
 	}
 	t["suggested"], t["urgency"] = judged.Urgency, judged.Urgency
-	t["fired"] = map[string]any{"rule": judged.Rule, "items": items}
+	t["fired"] = judged.Stored()
 	return s.makeBeside(tx, w, thing{"triage", wire.TriageID(it.collection, it.id)}, t)
 }
 

@@ -1,8 +1,12 @@
 // Package triage suggests how soon a coordinator should look at a report, and
-// names the rule and the items that say so. It is pure. It sorts reports; it
-// never scores a person, and its suggestion changes nothing but the order in
-// which reports are read.
+// names the rule and the items that say so. Which rules there are is data with
+// a version (Rules); this package applies them. It finds candidates for
+// duplicates and tells late arrivals. It is pure. It sorts reports; it never
+// scores a person, and its suggestion changes nothing but the order in which
+// reports are read.
 package triage
+
+import "strings"
 
 // The urgencies, from most to least.
 const (
@@ -11,82 +15,178 @@ const (
 	Context   = "context"
 )
 
-// The rules that Judge knows, in the order in which it asks them.
+// The weights of an item, as checklists write them, from most to least.
 const (
-	AnyEmergency   = "any_emergency"   // one emergency item
-	AnyStrong      = "any_strong"      // one strong item
-	ThreeContext   = "three_context"   // ContextsForReview context items
-	BelowThreshold = "below_threshold" // none of these
+	WeightEmergency = "emergency"
+	WeightStrong    = "strong"
+	WeightContext   = "context"
 )
 
-// ContextsForReview is how many different context items together are worth a
-// coordinator's look.
-const ContextsForReview = 3
-
-// Reviewed tells whether practitioners have agreed to the weights and the
-// thresholds. While it is false, ReviewNotice stands wherever a coordinator
-// reads a suggestion (R25).
-const Reviewed = false
-
-// ReviewNotice is the sentence for the coordinator, in English.
-const ReviewNotice = "No practitioner has reviewed these weights and thresholds yet."
-
-// The weights that decide, as checklists write them; the third is "strong".
-const (
-	weightContext   = "context"
-	weightEmergency = "emergency"
-)
+// FlagMinor is the flag of a report that says that somebody may be under 18.
+const FlagMinor = "minor_possible"
 
 // Hit is an item that the person said was so.
 type Hit struct {
 	ID     string
 	Weight string // context, strong, emergency
+	Group  string // what one looks at, as the checklist groups it; "" when the checklist has no groups (format 1)
+}
+
+// Input is what of a report decides.
+type Input struct {
+	Hits          []Hit
+	MinorPossible bool
+}
+
+// Fired is a rule that holds for a report, and what makes it hold.
+type Fired struct {
+	Rule  string   `json:"rule"`
+	Items []string `json:"items"`           // the ids that count for it, in the order of the hits; never nil
+	Flags []string `json:"flags,omitempty"` // the flags that count for it
+}
+
+// Name names a version of rules.
+type Name struct {
+	Key     string `json:"key"`
+	Version int    `json:"version"`
 }
 
 // Result is the suggestion for one report.
 type Result struct {
-	Urgency string   `json:"urgency"` // Emergency, Review, Context
-	Rule    string   `json:"rule"`    // the rule that fired
-	Items   []string `json:"items"`   // the ids that made it fire, in the order of the hits; never nil
+	Urgency string `json:"urgency"` // Emergency, Review, Context
+	Fired          // the rule that decided
+	// Also are the other rules that hold, in their order, but for the last,
+	// which always does.
+	Also []Fired `json:"also,omitempty"`
+	// Ungrouped: a rule that asks for different groups met items whose
+	// checklist has none. Each counted as a group of its own, so that rather
+	// too much than too little goes to a person.
+	Ungrouped bool `json:"ungrouped,omitempty"`
+	Rules     Name `json:"rules"` // the rules that were applied
 }
 
-// Judge applies the first rule that fires: any emergency item makes an
-// emergency, any strong item or ContextsForReview context items a review, all
-// else is context. Items holds the items of the weight that decided. An item
-// counts once however often it was hit. A weight that is not known counts as
-// strong: what we cannot weigh, a person looks at.
-func Judge(hits []Hit) Result {
-	var emergency, strong []string
-	context := []string{}
-	seen := make(map[string]bool, len(hits))
-	for _, hit := range hits {
+// Judge applies the first rule that holds. An item counts once however often
+// it was hit. A weight that is not known counts as strong: what we cannot
+// weigh, a person looks at.
+func (r *Rules) Judge(in Input) Result {
+	by := map[string][]Hit{}
+	seen := make(map[string]bool, len(in.Hits))
+	for _, hit := range in.Hits {
 		if seen[hit.ID] {
 			continue
 		}
 		seen[hit.ID] = true
-		switch hit.Weight {
-		case weightEmergency:
-			emergency = append(emergency, hit.ID)
-		case weightContext:
-			context = append(context, hit.ID)
-		default: // strong, or a weight of a later content pack
-			strong = append(strong, hit.ID)
+		w := hit.Weight
+		if w != WeightEmergency && w != WeightContext {
+			w = WeightStrong // or a weight of a later content pack
 		}
+		by[w] = append(by[w], hit)
 	}
+	out := Result{Urgency: Context, Fired: Fired{Items: []string{}}, Rules: Name{r.Key, r.Version}}
+	decided := false
+	for _, rule := range r.Rules {
+		fired, ungrouped, holds := rule.holds(by, in)
+		switch {
+		case !holds:
+			continue
+		case !decided:
+			out.Urgency, out.Fired, decided = rule.Urgency, fired, true
+		case !rule.Otherwise:
+			out.Also = append(out.Also, fired)
+		default:
+			continue
+		}
+		out.Ungrouped = out.Ungrouped || ungrouped
+	}
+	return out
+}
+
+func (r Rule) holds(by map[string][]Hit, in Input) (fired Fired, ungrouped, holds bool) {
+	fired = Fired{Rule: r.Name, Items: []string{}}
 	switch {
-	case len(emergency) > 0:
-		return Result{Emergency, AnyEmergency, emergency}
-	case len(strong) > 0:
-		return Result{Review, AnyStrong, strong}
-	case len(context) >= ContextsForReview:
-		return Result{Review, ThreeContext, context}
+	case r.Otherwise:
+		fired.Items = ids(by[WeightContext])
+		return fired, false, true
+	case r.Flag == FlagMinor:
+		if !in.MinorPossible {
+			return fired, false, false
+		}
+		fired.Flags = []string{FlagMinor}
+		return fired, false, true
 	}
-	return Result{Context, BelowThreshold, context}
+	hits := by[r.Weight]
+	n := len(hits)
+	if r.Groups {
+		n, ungrouped = groups(hits)
+	}
+	if r.AtLeast < 1 || n < r.AtLeast {
+		return fired, false, false
+	}
+	fired.Items = ids(hits)
+	return fired, ungrouped, true
+}
+
+// groups counts the different groups of hits. A group's name is unique in its
+// setting alone, so the setting goes with it.
+func groups(hits []Hit) (n int, ungrouped bool) {
+	seen := map[string]bool{}
+	for _, h := range hits {
+		setting, _, _ := strings.Cut(h.ID, ".")
+		name := setting + "/" + h.Group
+		if h.Group == "" {
+			ungrouped = true
+			name = h.ID
+		}
+		seen[name] = true
+	}
+	return len(seen), ungrouped
+}
+
+func ids(hits []Hit) []string {
+	out := make([]string, len(hits))
+	for i, h := range hits {
+		out[i] = h.ID
+	}
+	return out
+}
+
+// Stored is the result as a triage record's `fired` holds it, as decoded JSON:
+// rule and items, what else held, and the version of the rules.
+func (r Result) Stored() map[string]any {
+	m := r.Fired.stored()
+	m["rules"] = map[string]any{"key": r.Rules.Key, "version": float64(r.Rules.Version)}
+	if len(r.Also) > 0 {
+		also := make([]any, len(r.Also))
+		for i, f := range r.Also {
+			also[i] = f.stored()
+		}
+		m["also"] = also
+	}
+	if r.Ungrouped {
+		m["ungrouped"] = true
+	}
+	return m
+}
+
+func (f Fired) stored() map[string]any {
+	m := map[string]any{"rule": f.Rule, "items": list(f.Items)}
+	if len(f.Flags) > 0 {
+		m["flags"] = list(f.Flags)
+	}
+	return m
+}
+
+func list(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, t := range texts {
+		out[i] = t
+	}
+	return out
 }
 
 // Item is what triage needs of a checklist's item.
 type Item interface {
-	Weighed() (id, weight string)
+	Weighed() (id, weight, group string)
 }
 
 // HitsFromAnswers are the items of a submission that were answered "yes", in
@@ -95,19 +195,19 @@ type Item interface {
 func HitsFromAnswers[I Item](items []I, answers map[string]any) []Hit {
 	var hits []Hit
 	for _, item := range items {
-		if id, weight := item.Weighed(); answers[id] == "yes" {
-			hits = append(hits, Hit{id, weight})
+		if id, weight, group := item.Weighed(); answers[id] == "yes" {
+			hits = append(hits, Hit{id, weight, group})
 		}
 	}
 	return hits
 }
 
 // HitsFromIndicators are the items of an observation's indicators, in their
-// order; seen and told count alike. list is the decoded field,
-// [{indicator, basis}], and was checked before. An id that weight does not
+// order; seen and told count alike. value is the decoded field,
+// [{indicator, basis}], and was checked before. An id that weighed does not
 // know keeps an empty weight, and so goes to a person.
-func HitsFromIndicators(weight func(id string) (string, bool), list any) []Hit {
-	rows, _ := list.([]any)
+func HitsFromIndicators(weighed func(id string) (weight, group string), value any) []Hit {
+	rows, _ := value.([]any)
 	var hits []Hit
 	for _, value := range rows {
 		row, _ := value.(map[string]any)
@@ -115,8 +215,8 @@ func HitsFromIndicators(weight func(id string) (string, bool), list any) []Hit {
 		if !ok {
 			continue
 		}
-		w, _ := weight(id)
-		hits = append(hits, Hit{id, w})
+		weight, group := weighed(id)
+		hits = append(hits, Hit{id, weight, group})
 	}
 	return hits
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/journal"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/seal"
+	"github.com/fieldpost/fieldpost/internal/triage"
 )
 
 // Config is what the services take from outside; the zero value is that of
@@ -99,6 +100,9 @@ func (s *Services) Prepare(app core.App) error {
 		return err
 	}
 	s.Shipped, s.Store.Catalog = lists, checklist.NewCatalog(lists)
+	if s.Store.Triage, err = triage.Load(content.Files); err != nil {
+		return err
+	}
 	if err := app.RunAllMigrations(); err != nil {
 		return fmt.Errorf("migrate collections: %w", err)
 	}
@@ -120,6 +124,13 @@ func (s *Services) Prepare(app core.App) error {
 	// In the epoch of now: what this writes belongs to no other line of history.
 	if err := s.Store.MoveToSchema2(); err != nil {
 		return err
+	}
+	waiting, err := s.Store.LoadTriageRules()
+	if err != nil {
+		return err
+	}
+	if waiting {
+		app.Logger().Warn("newer rules of triage came with this version, and the installation's own stay in force: fieldpost triage show")
 	}
 	held, err := s.Store.LoadChecklists(lists)
 	for _, l := range held {
