@@ -3,6 +3,7 @@ module github.com/fieldpost/fieldpost
 go 1.26.0
 
 require (
+	github.com/boombuler/barcode v1.1.0
 	github.com/ganigeorgiev/fexpr v0.6.0
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/golang-migrate/migrate/v4 v4.20.0

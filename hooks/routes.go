@@ -27,6 +27,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.GET("/hello", httpapi.Handle(s.API.Hello))
 	sync.GET("/openapi.json", httpapi.Handle(s.API.Describe))
 	sync.POST("/enroll", httpapi.Handle(s.API.Enroll))
+	sync.POST("/invite", httpapi.Handle(s.API.Look))
 	sync.POST("/challenge", httpapi.Handle(s.API.Challenge))
 	sync.POST("/renew", httpapi.Handle(s.API.Renew))
 	sync.POST("/push", httpapi.Handle(s.API.Push))
@@ -35,4 +36,5 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.POST("/quarantine/{id}/release", httpapi.Handle(s.API.Release))
 	sync.POST("/quarantine/{id}/adopt", httpapi.Handle(s.API.Adopt))
 	sync.Any("/{path...}", s.API.NotFound)
+	bindInvites(r, s)
 }

@@ -34,6 +34,8 @@ type Person struct {
 	Sites        []string
 	ServedBy     []string // organizations that serve the sites of staff
 	Locale       string
+	Label        string // made here; staff have no other name
+	Unconfirmed  bool   // of staff who came by a poster: nobody has said that they know them
 }
 
 // Values gives a record's field by name, as decoded JSON.

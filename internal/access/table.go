@@ -88,7 +88,7 @@ var Table = map[string]Collection{
 			allOf{orgCoord, isNot{"role", string(Staff)}},
 			allOf{roleIs{Coordinator}, inList{"served_by"}},
 		},
-		Fields: fields(server, "role", "organization", "sites", "served_by", "label", "locale", "email", "emailVisibility", "verified"),
+		Fields: fields(server, "role", "organization", "sites", "served_by", "label", "locale", "unconfirmed", "email", "emailVisibility", "verified"),
 		Audience: func(r Values) []string {
 			scopes := []string{"p:" + r.text("id"), "a"}
 			if r.text("role") != string(Staff) {
@@ -139,9 +139,9 @@ var Table = map[string]Collection{
 	"submissions": {
 		Name:     "submissions",
 		List:     anyOf{ownAuthor, orgCoord},
-		Create:   allOf{roleIs{Worker, Staff}, reportServer},
+		Create:   allOf{roleIs{Worker, Staff}, reportServer, notSent{"unconfirmed"}},
 		Adopt:    roleIs{Coordinator},
-		Fields:   reportFields("checklist", "version", "answers", "basis", "about"),
+		Fields:   with(reportFields("checklist", "version", "answers", "basis", "about"), server, "unconfirmed"),
 		Audience: reportAudience,
 	},
 	"addenda": {
@@ -203,11 +203,13 @@ var Table = map[string]Collection{
 		Audience: func(r Values) []string { return append(coordinatorAudience(r), "a") },
 	},
 	"invites": {
-		Name:   "invites",
-		List:   anyOf{isAdmin, orgCoord},
-		Fields: fields(server, "code", "role", "organization", "sites", "uses", "used", "expires", "made_by"),
+		Name: "invites",
+		// Who looks after it: of staff those who serve their site (R8). Who may
+		// make one is in invite.go.
+		List:   anyOf{isAdmin, allOf{roleIs{Coordinator}, personField{"keeper", "organization"}}},
+		Fields: fields(server, "code", "role", "organization", "sites", "uses", "used", "expires", "made_by", "keeper", "ended", "poster"),
 		Audience: func(r Values) []string {
-			return []string{"a", "c:" + r.text("organization")}
+			return []string{"a", "c:" + r.text("keeper")}
 		},
 	},
 }

@@ -29,6 +29,8 @@ type Service struct {
 	Store *records.Store
 	Key   *seal.Installation
 	Now   func() time.Time
+
+	attempts attempts
 }
 
 // NormaliseCode takes out what people add when they read a code aloud.
@@ -67,33 +69,18 @@ func codeFrom(read func([]byte) (int, error)) (string, error) {
 // MakeInvite stores an invite and gives its code; code "" makes one. Uses 0 is
 // one device, Expires zero InviteLife.
 func (s *Service) MakeInvite(code string, i records.Invite) (string, error) {
-	if code == "" {
-		var err error
-		if code, err = NewCode(); err != nil {
-			return "", err
-		}
-	}
-	if i.Uses == 0 {
-		i.Uses = 1
-	}
-	if i.Expires.IsZero() {
-		i.Expires = s.Now().Add(InviteLife)
-	}
-	return code, s.Store.TransactPeople(func(tx *records.People) error {
-		if i.Role == access.Staff {
-			if served, err := tx.Served(i.Sites); err != nil {
-				return err
-			} else if !served {
-				return fault.New(fault.NotAllowed, "A site that no organization serves can't enrol staff.")
-			}
-		}
-		return tx.MakeInvite(s.Key.Invite(NormaliseCode(code)), i)
-	})
+	m, err := s.make(code, i, nil)
+	return m.Code, err
 }
 
+// Caller is where a request comes from. Address is kept nowhere (R22); Host is
+// the name that this server was asked under.
+type Caller struct{ Address, Host string }
+
 // Enroll admits a device (ENROL-1). person is who is signed in, "" for nobody.
-// invite_invalid, invite_expired, invite_used, device_exists, bad_request.
-func (s *Service) Enroll(req wire.EnrollRequest, person string) (*wire.EnrollAnswer, error) {
+// invite_invalid, invite_expired, invite_used, invite_ended, device_exists,
+// slow_down, bad_request.
+func (s *Service) Enroll(req wire.EnrollRequest, person string, from Caller) (*wire.EnrollAnswer, error) {
 	d := req.Device
 	if !hlc.ValidID(d.ID) {
 		return nil, fault.New(fault.BadRequest, "The device id is not 15 characters a-z0-9.")
@@ -108,7 +95,12 @@ func (s *Service) Enroll(req wire.EnrollRequest, person string) (*wire.EnrollAns
 	if _, err := d.Key.Public(); err != nil {
 		return nil, fault.New(fault.BadRequest, "The device's key is not a point of P-256.").Because(err)
 	}
-	answer := &wire.EnrollAnswer{SealKey: s.Key.SealKey()}
+	if req.Invite != "" { // a wrong code gets no further
+		if _, err := s.find(req.Invite, from.Address); err != nil {
+			return nil, err
+		}
+	}
+	answer := &wire.EnrollAnswer{SealKey: s.Key.SealKey(), Host: from.Host}
 	err = s.Store.TransactPeople(func(tx *records.People) error {
 		who, err := s.admit(tx, req, thumbprint, person)
 		if err != nil {
@@ -118,13 +110,16 @@ func (s *Service) Enroll(req wire.EnrollRequest, person string) (*wire.EnrollAns
 		if answer.User.Sites == nil {
 			answer.User.Sites = []string{}
 		}
+		answer.Label, answer.Unconfirmed = who.Label, who.Unconfirmed
 		answer.Token, err = tx.Token(who.ID, d.ID)
 		return err
 	})
 	if err != nil {
 		return nil, refused(err)
 	}
-	return answer, nil
+	around, err := s.Store.Surroundings(answer.User.Organization, answer.User.Sites)
+	answer.Organization, answer.Sites, answer.ServedBy = around.Organization, around.Sites, around.ServedBy
+	return answer, err
 }
 
 // refused turns a refusal of the records into an answer.
@@ -173,11 +168,13 @@ func (s *Service) admit(tx *records.People, req wire.EnrollRequest, thumbprint, 
 		}
 		return who, tx.AddDevice(d, who.ID, "", "")
 	}
-	switch {
-	case !s.Now().Before(invite.Expires):
-		return nil, fault.New(fault.InviteExpired, "The invite has expired.")
-	case invite.Used >= invite.Uses:
-		return nil, fault.New(fault.InviteUsed, "The invite was used up.")
+	if err := s.open(invite); err != nil {
+		return nil, err
+	}
+	if stands, err := tx.MakerStands(invite); err != nil {
+		return nil, err
+	} else if !stands {
+		return nil, fault.New(fault.InviteEnded, "Who made the invite can't give it any more.")
 	}
 	if invite.Role == access.Staff {
 		if served, err := tx.Served(invite.Sites); err != nil {
@@ -186,7 +183,7 @@ func (s *Service) admit(tx *records.People, req wire.EnrollRequest, thumbprint, 
 			return nil, fault.New(fault.InviteInvalid, "No organization serves the site.")
 		}
 	}
-	who, err := tx.AddPerson(access.Person{Role: invite.Role, Organization: invite.Organization, Sites: invite.Sites, Locale: "en"})
+	who, err := tx.AddPerson(access.Person{Role: invite.Role, Organization: invite.Organization, Sites: invite.Sites, Locale: "en", Unconfirmed: invite.Poster})
 	if err != nil {
 		return nil, err
 	}

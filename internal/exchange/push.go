@@ -322,6 +322,10 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 		receipt.Verdict = *verdict
 		return verdict, settle(tx, t.waited, stored, receipt)
 	}
+	if refused.Code == wire.CodeUnconfirmed { // nothing of it was written: it waits on the device
+		err := tx.Defer(c.pseudonym, m.N, stored, t.corrected.Ms, t.first)
+		return &wire.Verdict{N: m.N, Verdict: wire.Deferred, Code: refused.Code, Message: refused.Message}, err
+	}
 	if refused.Code == wire.CodeMissingDependency {
 		if c.at-t.first < 30*24*time.Hour.Milliseconds() {
 			err := tx.Defer(c.pseudonym, m.N, stored, t.corrected.Ms, t.first)

@@ -26,6 +26,7 @@ const (
 	InviteInvalid       Code = "invite_invalid"
 	InviteExpired       Code = "invite_expired"
 	InviteUsed          Code = "invite_used"
+	InviteEnded         Code = "invite_ended"
 	ChallengeExpired    Code = "challenge_expired"
 	NotFound            Code = "not_found"
 	DeviceForked        Code = "device_forked"
@@ -70,6 +71,7 @@ var kinds = map[Code]kind{
 	InviteInvalid:       {403, Never, "Check the code, or ask for a new invite."},
 	InviteExpired:       {403, Never, "Ask for a new invite."},
 	InviteUsed:          {403, Never, "Ask for a new invite."},
+	InviteEnded:         {403, Never, "Ask for a new invite."},
 	ChallengeExpired:    {403, Renew, "Ask for a new challenge and sign that."},
 	NotFound:            {404, Never, "Check the address."},
 	DeviceForked:        {409, Renew, "This device's store is a copy. Renew with a new device id; nothing is lost."},

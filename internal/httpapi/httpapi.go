@@ -87,7 +87,7 @@ func (a *API) Enroll(e *core.RequestEvent) (*wire.EnrollAnswer, error) {
 	if req.Invite == "" && person == "" && e.Request.Header.Get("Authorization") != "" {
 		return nil, a.notSignedIn(e)
 	}
-	return a.Devices.Enroll(req, person)
+	return a.Devices.Enroll(req, person, caller(e))
 }
 
 // Challenge is POST /api/sync/challenge.

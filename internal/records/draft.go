@@ -11,13 +11,14 @@ import (
 // PocketBase's costs more than its row.
 type draft struct {
 	collection string
+	id         string // "": PocketBase gives one later
 	values     access.Values
 	before     access.Values // of an update: what stood
 	completed  []string      // the fields that the server has set
 }
 
 func draftOf(record *core.Record) *draft {
-	return &draft{collection: record.Collection().Name, values: Values(record)}
+	return &draft{collection: record.Collection().Name, id: record.Id, values: Values(record)}
 }
 
 // into puts what the server has set into the record.

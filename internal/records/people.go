@@ -38,6 +38,7 @@ func (s *Store) NewPerson(app core.App, p access.Person) (*core.Record, error) {
 	user.Set("organization", p.Organization)
 	user.Set("sites", p.Sites)
 	user.Set("locale", p.Locale)
+	user.Set("unconfirmed", p.Unconfirmed)
 	user.Set("label", string(p.Role)+"-"+security.RandomStringWithAlphabet(5, "ABCDEFGHJKMNPQRSTUVWXYZ23456789"))
 	// A hash that no password has: making a real one costs 50 ms each.
 	user.SetRaw("password", &core.PasswordFieldValue{Hash: "!"})
@@ -190,64 +191,6 @@ type People struct {
 // TransactPeople runs fn in one transaction.
 func (s *Store) TransactPeople(fn func(tx *People) error) error {
 	return s.App.RunInTransaction(func(app core.App) error { return fn(&People{s, app}) })
-}
-
-// Invite is an invite without its code.
-type Invite struct {
-	ID           string
-	Role         access.Role
-	Organization string
-	Sites        []string
-	Uses, Used   int
-	Expires      time.Time
-	record       *core.Record
-}
-
-// Invite finds an invite by the HMAC of its code, nil when there is none.
-func (p *People) Invite(code string) (*Invite, error) {
-	r, err := p.app.FindFirstRecordByData("invites", "code", code)
-	if absent(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find invite: %w", err)
-	}
-	return &Invite{ID: r.Id, Role: access.Role(r.GetString("role")), Organization: r.GetString("organization"),
-		Sites: r.GetStringSlice("sites"), Uses: r.GetInt("uses"), Used: r.GetInt("used"),
-		Expires: r.GetDateTime("expires").Time(), record: r}, nil
-}
-
-// Use counts one use of an invite.
-func (p *People) Use(i *Invite) error {
-	i.record.Set("used", i.Used+1)
-	if err := p.app.Save(i.record); err != nil {
-		return fmt.Errorf("use invite %s: %w", i.ID, err)
-	}
-	return nil
-}
-
-// MakeInvite stores an invite under the HMAC of its code; the same code again
-// changes nothing.
-func (p *People) MakeInvite(code string, i Invite) error {
-	if have, err := p.Invite(code); have != nil || err != nil {
-		return err
-	}
-	invites, err := p.app.FindCachedCollectionByNameOrId("invites")
-	if err != nil {
-		return fmt.Errorf("make invite: %w", err)
-	}
-	r := core.NewRecord(invites)
-	r.Set("code", code)
-	r.Set("role", string(i.Role))
-	r.Set("organization", i.Organization)
-	r.Set("sites", i.Sites)
-	r.Set("uses", i.Uses)
-	r.Set("expires", i.Expires.UTC())
-	if err := p.app.Save(r); err != nil {
-		return fmt.Errorf("make invite: %w", err)
-	}
-	return p.Audit(Audit{Act: ActInvite, Actor: ActorOperator, Organization: i.Organization, Collection: "invites", Record: r.Id,
-		Detail: map[string]any{"role": string(i.Role), "uses": i.Uses}})
 }
 
 // Served tells whether each of the sites is there and served by an

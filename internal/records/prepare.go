@@ -27,6 +27,8 @@ func (s *Store) PrepareCreate(app core.App, record *core.Record) error {
 			return appendOnly()
 		}
 		return nil
+	case "invites":
+		return s.setKeeper(app, record)
 	}
 	sortSets(record)
 	d := draftOf(record)
@@ -80,6 +82,8 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 		return s.setServedBy(app, record)
 	case AuditCollection:
 		return appendOnly()
+	case "invites":
+		return s.setKeeper(app, record)
 	case "organizations", "sites", "triage", rulesCollection:
 		sortSets(record)
 		d := draftOf(record)
@@ -170,7 +174,10 @@ func (s *Store) prepareReport(app core.App, w *Writer, record *draft) error {
 	if record.collection == "observations" {
 		return problem(checklist.CheckIndicators(s.Catalog.Known, record.values["indicators"]))
 	}
-	return s.checkSubmission(app, record)
+	if err := s.checkSubmission(app, record); err != nil {
+		return err
+	}
+	return s.markUnconfirmed(app, w, record)
 }
 
 // organizationFor is the organization that serves the site, never the site's

@@ -38,6 +38,7 @@ type Store struct {
 	statements journal.Statements // of the connection that writes
 	tables     tables
 	checklists sync.Map // id -> *checklist.Checklist
+	daily      daily    // reports of unconfirmed people today
 	mutations  sync.Map // *core.TxAppInfo -> *journal.Tx: what is being written in a transaction
 }
 
@@ -123,6 +124,7 @@ func PersonOf(user *core.Record) access.Person {
 	return access.Person{
 		ID: user.Id, Role: access.Role(user.GetString("role")), Organization: user.GetString("organization"),
 		Sites: user.GetStringSlice("sites"), ServedBy: user.GetStringSlice("served_by"), Locale: user.GetString("locale"),
+		Label: user.GetString("label"), Unconfirmed: user.GetBool("unconfirmed"),
 	}
 }
 

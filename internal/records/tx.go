@@ -181,7 +181,7 @@ func (t *Tx) Exists(collection, id string) (bool, error) {
 // written.
 func (t *Tx) Create(w *Writer, collection, id string, values map[string]any) (int64, error) {
 	w.Journal, w.cache, w.tx = t.Tx, t.cache, t
-	d := &draft{collection: collection, values: values}
+	d := &draft{collection: collection, id: id, values: values}
 	if err := t.store.complete(t.app, w, d); err != nil {
 		return 0, err
 	}

@@ -347,7 +347,7 @@ func (s *Store) moveServedBy(tx core.App, w *Writer, site string) error {
 			return err
 		}
 	}
-	return nil
+	return s.moveInvites(tx, w, site)
 }
 
 // moveDevices rewrites the organization that a person's devices carry: it

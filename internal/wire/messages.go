@@ -84,6 +84,16 @@ type EnrollAnswer struct {
 	Token   string `json:"token"`
 	User    Person `json:"user"`
 	SealKey string `json:"sealKey"`
+	// What an app shows before first use. Organization is the person's, ServedBy
+	// receive what staff save, Host is the server's name as it was asked under.
+	Organization Named   `json:"organization"`
+	Sites        []Named `json:"sites"`
+	ServedBy     []Named `json:"servedBy"`
+	Host         string  `json:"host"`
+	// Label is what the person is known by, who has no name here; Unconfirmed:
+	// the organization has not said yet that it knows them.
+	Label       string `json:"label"`
+	Unconfirmed bool   `json:"unconfirmed"`
 }
 
 // ChallengeAnswer is the answer of POST /api/sync/challenge; Expires is RFC 3339.
@@ -178,6 +188,7 @@ const (
 	CodeMissingDependency = "missing_dependency"
 	CodeBusy              = "busy"
 	CodeKeptExtra         = "kept_extra"
+	CodeUnconfirmed       = "unconfirmed" // deferred: the day's share of an unconfirmed person is used up
 )
 
 // Conflict names a conflicts record in a verdict; never a value. Op is the
