@@ -1,0 +1,110 @@
+import type { Draft, Session } from './model/session.ts';
+import { prefs } from './prefs.svelte.ts';
+
+/** Where the person is. Nothing of it stands in the address or the history (R11). */
+export type Screen =
+  | { name: 'home' }
+  | { name: 'new' }
+  | { name: 'stop'; draft: Draft }
+  | { name: 'signs'; draft: Draft }
+  | { name: 'place'; draft: Draft }
+  | { name: 'when'; draft: Draft }
+  | { name: 'lists' }
+  | { name: 'list'; draft: Draft }
+  | { name: 'after'; id: string; hard: boolean; again: 'stop' | 'lists' }
+  | { name: 'outbox' }
+  | { name: 'call' }
+  | { name: 'self' }
+  | { name: 'learn'; key?: string }
+  | { name: 'settings' };
+
+/**
+ * The app's one state: before a vault is open (`lock`), on the harmless page
+ * (`away`), or at work. Going back is a stack in memory; the browser's history
+ * holds one entry, whatever happens.
+ */
+class App {
+  phase: 'lock' | 'away' | 'open' = $state('lock');
+  session: Session | null = $state.raw(null);
+  stack: Screen[] = $state.raw([{ name: 'home' }]);
+  /** A new version waits for a tap. */
+  update = $state(false);
+  /** When to ask again how the person is (R21), Unix ms; 0 is never. In memory: nothing of it is kept. */
+  ask = $state(0);
+
+  get screen(): Screen {
+    return this.stack.at(-1) ?? { name: 'home' };
+  }
+
+  /** The open session. Screens behind the lock call it; nobody else may. */
+  get at(): Session {
+    if (!this.session) throw new Error('app: no vault is open');
+    return this.session;
+  }
+
+  open(session: Session): void {
+    this.session = session;
+    this.stack = [{ name: 'home' }];
+    this.phase = 'open';
+  }
+
+  go(screen: Screen): void {
+    this.stack = [...this.stack, screen];
+    scrollTo(0, 0);
+  }
+
+  /** Puts a screen in the place of this one. */
+  turn(screen: Screen): void {
+    this.stack = [...this.stack.slice(0, -1), screen];
+    scrollTo(0, 0);
+  }
+
+  back(): void {
+    if (this.stack.length > 1) this.stack = this.stack.slice(0, -1);
+    scrollTo(0, 0);
+  }
+
+  home(): void {
+    this.stack = [{ name: 'home' }];
+    scrollTo(0, 0);
+  }
+
+  /** Asks again after the shift: in four hours, if the app is still open then. */
+  askLater(): void {
+    this.ask = Date.now() + 4 * 3_600_000;
+  }
+
+  /** Locks; what is half written is kept with each tap, so nothing is asked. */
+  lock(): void {
+    this.session?.lock();
+    this.session = null;
+    this.stack = [{ name: 'home' }];
+    this.phase = 'lock';
+  }
+
+  /** Quick exit: locks and shows a harmless page in the same history entry. */
+  exit(): void {
+    this.lock();
+    this.phase = 'away';
+  }
+}
+
+export const app = new App();
+
+/** Locks when nobody has touched the phone for the chosen time, and when it comes back from longer away. */
+export function autolock(now: () => number = Date.now): () => void {
+  let touched = now();
+  const touch = () => (touched = now());
+  const look = () => {
+    if (app.phase === 'open' && !app.session?.practice && now() - touched > prefs.lockAfter * 60_000) app.lock();
+  };
+  const timer = setInterval(look, 5_000);
+  const events = ['pointerdown', 'keydown', 'input'] as const;
+  for (const e of events) addEventListener(e, touch, { capture: true, passive: true });
+  document.addEventListener('visibilitychange', look);
+  return () => {
+    clearInterval(timer);
+    for (const e of events) removeEventListener(e, touch, { capture: true });
+    document.removeEventListener('visibilitychange', look);
+  };
+}

@@ -1,0 +1,100 @@
+import { app } from '../app.svelte.ts';
+import { newId } from './draft.ts';
+import { live } from './live.svelte.ts';
+import type { Draft, Duty, Fault, Item, Link, List, Me, Place, Session } from './session.ts';
+import { titleOf } from './open.ts';
+
+/**
+ * Practice: the same screens on invented places. All of it is in memory and
+ * goes with the page; nothing dials (R24), nothing is ever sent, and nothing
+ * mixes with live data.
+ */
+class Practice implements Session {
+  readonly practice = true;
+  readonly me: Me;
+  readonly places: Place[] = [
+    { id: 'practice0000001', name: 'Practice truck stop', venue: 'truck_stop' },
+    { id: 'practice0000002', name: 'Practice hotel', venue: 'hotel' },
+  ];
+  readonly lists: List[];
+  drafts: Draft[] = live([]);
+  items: Item[] = live([]);
+  readonly duty: Duty | null = null;
+  link: Link = live({ trouble: '' as const, tried: null, sending: false });
+  readonly fault: Fault = '';
+  readonly #was: Session;
+
+  constructor(was: Session) {
+    this.#was = was;
+    this.me = was.me;
+    this.lists = was.lists;
+  }
+
+  /** The live session that goes on after practice. */
+  get was(): Session {
+    return this.#was;
+  }
+
+  async keep(draft: Draft): Promise<void> {
+    const at = this.drafts.findIndex((d) => d.id === draft.id);
+    if (at < 0) this.drafts.push(draft);
+    else this.drafts[at] = draft;
+  }
+
+  async drop(id: string): Promise<void> {
+    this.drafts.splice(0, this.drafts.length, ...this.drafts.filter((d) => d.id !== id));
+  }
+
+  async done(draft: Draft): Promise<Item> {
+    await this.drop(draft.id);
+    const item: Item = {
+      id: newId(), kind: draft.kind, title: titleOf(this, draft), seen: draft.seen ?? draft.begun, written: Date.now(), state: 'waiting', note: 'note.soon',
+    };
+    this.items.unshift(item);
+    return item;
+  }
+
+  async correct(): Promise<Draft> {
+    throw new Error('practice: nothing is refused here');
+  }
+
+  async again(): Promise<void> {}
+
+  async copy(): Promise<Blob> {
+    return new Blob([]);
+  }
+
+  async sync(): Promise<void> {}
+
+  async check(): Promise<{ mended: boolean; doubtful: string[] }> {
+    return { mended: false, doubtful: [] };
+  }
+
+  storage(): Promise<{ used: number; kept: boolean }> {
+    return this.#was.storage();
+  }
+
+  persist(): Promise<boolean> {
+    return this.#was.persist();
+  }
+
+  async rekey(): Promise<boolean> {
+    return false;
+  }
+
+  lock(): void {
+    this.#was.lock();
+  }
+}
+
+/** Begins practice on the open session. */
+export function practise(): void {
+  app.session = new Practice(app.at);
+  app.home();
+}
+
+/** Ends it: what was written in it is gone, the live session goes on. */
+export function endPractice(): void {
+  if (app.session instanceof Practice) app.session = app.session.was;
+  app.home();
+}

@@ -1,0 +1,172 @@
+import type { State } from '../../ui/state.ts';
+import type { Key } from '../strings/en.ts';
+import type { Fill } from '../../ui/text.ts';
+
+/** Who has the phone open. Staff have no name: `label` is made up for them (R8). */
+export interface Me {
+  label: string;
+  role: string;
+  organization: string;
+  /** What the organization allows beyond the default: "plates", "staff_notes". */
+  allows: string[];
+}
+
+/** A site that the person may write about. */
+export interface Place {
+  id: string;
+  name: string;
+  /** Kind of place: "truck_stop", "hotel". */
+  venue: string;
+}
+
+/** How a person knows. */
+export type Basis = 'saw' | 'told';
+/** An answer to an item of a checklist. */
+export type Answer = 'yes' | 'no' | 'unsure';
+/** Whom a checklist is about. */
+export type About = 'guest' | 'coworker' | 'self';
+
+/** What kind of draft, and when what it tells of was seen; `seen` null is now, in Unix ms otherwise. */
+interface Written {
+  id: string;
+  place: string;
+  seen: number | null;
+  begun: number;
+  changed: number;
+  note: string;
+  managerInvolved: boolean;
+}
+
+/** A night stop that is being written. */
+export interface Stop extends Written {
+  kind: 'observations';
+  /** Indicators that were ticked, with how the person knows. */
+  indicators: Record<string, Basis>;
+  vehicle: string;
+  color: string;
+  plateState: string;
+  plateEnd: string;
+  adults: number;
+  under18: number;
+  kits: number;
+  cards: number;
+}
+
+/** A checklist that is being filled. */
+export interface Filled extends Written {
+  kind: 'submissions';
+  /** Record id of the checklist's version in the person's language. */
+  checklist: string;
+  about: About | '';
+  answers: Record<string, Answer>;
+  basis: Record<string, Basis>;
+  /** Emergency items after which the person chose to go on without calling. */
+  wentOn: string[];
+}
+
+export type Draft = Stop | Filled;
+
+/** One item of a checklist, in the words of its version. */
+export interface ListItem {
+  id: string;
+  text: string;
+  weight: 'context' | 'strong' | 'emergency';
+  hint?: string;
+  read_aloud?: string;
+  icon?: string;
+  group?: string;
+  group_label?: string;
+  relevant?: string;
+  review?: string;
+}
+
+/** A version of a checklist in one language. */
+export interface List {
+  id: string;
+  key: string;
+  version: number;
+  locale: string;
+  title: string;
+  items: ListItem[];
+}
+
+/** A report of this phone, as a row shows it. */
+export interface Item {
+  /** The record's id. */
+  id: string;
+  kind: 'observations' | 'submissions';
+  title: string;
+  /** When it happened and when it was written, Unix ms. */
+  seen: number;
+  written: number;
+  state: State;
+  /** What may stand beside the state word. */
+  note?: Key;
+  fill?: Fill;
+  /** Of what needs attention: why, in words of the app, and the server's code. */
+  why?: Key;
+  code?: string;
+}
+
+/** Who is on duty, as far as this phone knows (R23). Times are Unix ms. */
+export interface Duty {
+  on: boolean;
+  until: number | null;
+  next: number | null;
+  /** When the server said so. */
+  asOf: number;
+}
+
+/** How the last try to reach the server went. */
+export interface Link {
+  /** "" is fine or not tried yet. */
+  trouble: '' | 'offline' | 'portal' | 'server';
+  tried: number | null;
+  sending: boolean;
+}
+
+/** What of the phone needs to be said while it is true. */
+export type Fault = '' | 'save' | 'full' | 'clock' | 'storage' | 'old' | 'evicted';
+
+/**
+ * What the screens work on: one person's open vault and device, or practice.
+ * Its members are reactive. Every method that writes resolves when the write is
+ * on the disk, and rejects when it is not, so that a screen never says "saved"
+ * before it is so.
+ */
+export interface Session {
+  readonly practice: boolean;
+  readonly me: Me;
+  readonly places: Place[];
+  readonly lists: List[];
+  readonly drafts: Draft[];
+  readonly items: Item[];
+  readonly duty: Duty | null;
+  readonly link: Link;
+  readonly fault: Fault;
+
+  /** Keeps a draft as it is now. */
+  keep(draft: Draft): Promise<void>;
+  /** Takes a draft away. */
+  drop(id: string): Promise<void>;
+  /** "Done": makes the draft a report that waits to go. */
+  done(draft: Draft): Promise<Item>;
+  /** A draft with what a parked report says, to correct it; sending it takes the parked one's place. */
+  correct(item: Item): Promise<Draft>;
+  /** Puts a parked report back into the queue as it is. */
+  again(item: Item): Promise<void>;
+  /** A sealed copy of what waits, as a file. */
+  copy(): Promise<Blob>;
+  /** Tries to reach the server now. */
+  sync(): Promise<void>;
+  /** Compares with the server (PULL-8): collections that do not agree, and whether it was mended. */
+  check(): Promise<{ mended: boolean; doubtful: string[] }>;
+  /** Bytes on this phone, and whether the browser promised to keep them. */
+  storage(): Promise<{ used: number; kept: boolean }>;
+  /** Asks the browser to keep what is here. */
+  persist(): Promise<boolean>;
+  /** Changes PIN or passphrase; false if `old` is not it. */
+  rekey(old: string, fresh: string): Promise<boolean>;
+  /** Locks: keys are forgotten, the connection ends. */
+  lock(): void;
+}
