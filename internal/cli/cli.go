@@ -38,6 +38,7 @@ func Run(args []string, open Open) int {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(serveCommand(open), inviteCommand(open), devicesCommand(open), quarantineCommand(open), superuserCommand(open), verifyCommand(),
 		mendCommand(), backupCommand(), restoreCommand(), versionCommand(), contentCommand(open), demoCommand(open), DeviceCommand())
+	root.AddCommand(triageCommand(open))
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

@@ -48,6 +48,7 @@ func contentLint() *cobra.Command {
 		if err != nil {
 			return fail(ExitUsage, err.Error(), "Give a folder that holds forms, left_out, icons, words.json and sources.json.")
 		}
+		faults = append(faults, wiring.LintTriage(folder)...)
 		out := c.OutOrStdout()
 		for _, f := range faults {
 			if *asJSON {
