@@ -39,6 +39,7 @@ func Run(args []string, open Open) int {
 	root.AddCommand(serveCommand(open), inviteCommand(open), devicesCommand(open), quarantineCommand(open), superuserCommand(open), verifyCommand(),
 		mendCommand(), backupCommand(), restoreCommand(), versionCommand(), contentCommand(open), demoCommand(open), DeviceCommand())
 	root.AddCommand(triageCommand(open))
+	root.AddCommand(auditCommand(open))
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

@@ -79,9 +79,8 @@ type Audit struct {
 
 // Audit writes an entry in this transaction, in the mutation in hand.
 func (t *Tx) Audit(a Audit) error {
-	w := t.store.System()
-	w.Journal, w.cache, w.tx = t.Tx, t.cache, t
-	return t.store.audit(t.app, w, a)
+	_, err := t.auditSeq(a)
+	return err
 }
 
 // Audit writes an entry in this transaction.
@@ -90,7 +89,20 @@ func (p *People) Audit(a Audit) error { return p.store.audit(p.app, p.store.Syst
 // Audit writes an entry in a transaction of its own: for what changes no
 // record, such as a read. Call it before the act, so that none goes unsaid.
 func (s *Store) Audit(a Audit) error {
-	return s.Transact(func(tx *Tx) error { return tx.Audit(a) })
+	return s.patiently(func(tx *Tx) error { return tx.Audit(a) })
+}
+
+// patiently is Transact, patient with another process that writes at the same
+// moment: a command stands beside a server. A transaction that has read before
+// the other's commit can't go on, and begins anew.
+func (s *Store) patiently(fn func(tx *Tx) error) error {
+	for try := 0; ; try++ {
+		err := s.Transact(fn)
+		if err == nil || try == 8 || !strings.Contains(err.Error(), "database is locked") {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond << try)
+	}
 }
 
 // audit writes an entry. Each names the one before, of all and of its

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fieldpost/fieldpost/client"
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
@@ -294,8 +295,7 @@ func (m *model) pullAnswered(l *letter, body []byte) {
 
 // recordName names a record in the trace: some ids are the server's.
 func (r *run) recordName(collection, id string) string {
-	switch collection {
-	case "users", "conflicts", "quarantine", "invites", "checklists":
+	if access.Table[collection].Create == nil { // the server alone makes them
 		return r.name(collection, id)
 	}
 	return id

@@ -28,13 +28,9 @@ type VerifyReport = journal.Report
 // Verify checks the hash chain of a data folder. It opens the database for
 // reading only, and nothing else: who suspects a folder wants it as it is.
 func Verify(dir string) (VerifyReport, error) {
-	path := filepath.Join(dir, "data.db")
-	if _, err := os.Stat(path); err != nil {
-		return VerifyReport{}, fmt.Errorf("verify: there is no database in %s", dir)
-	}
-	db, err := dbx.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)&_pragma=query_only(1)")
+	db, err := readOnly(dir)
 	if err != nil {
-		return VerifyReport{}, fmt.Errorf("verify: %w", err)
+		return VerifyReport{}, err
 	}
 	defer db.Close()
 	r := journal.NewReader(db)
@@ -43,6 +39,19 @@ func Verify(dir string) (VerifyReport, error) {
 		return VerifyReport{}, fmt.Errorf("verify: %w", err)
 	}
 	return r.Verify()
+}
+
+// readOnly opens the database of a data folder for reading and nothing else.
+func readOnly(dir string) (*dbx.DB, error) {
+	path := filepath.Join(dir, "data.db")
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("verify: there is no database in %s", dir)
+	}
+	db, err := dbx.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)&_pragma=query_only(1)")
+	if err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
+	return db, nil
 }
 
 // JournalSchema is the newest schema of the journal's tables in this build.
