@@ -106,7 +106,7 @@ func child(kind, dir, addr string) error {
 	app := core.NewBaseApp(config)
 	var s *wiring.Services
 	if kind == "fieldpost" {
-		s = wiring.New(app, wiring.Config{})
+		s = wiring.New(app, wiring.Config{Settings: records.SettingsChoice{NoLimits: true}})
 		hooks.Register(app, s)
 	}
 	if err := app.Bootstrap(); err != nil {
@@ -125,13 +125,16 @@ func child(kind, dir, addr string) error {
 	if err != nil {
 		return err
 	}
-	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
-		e.Listener, e.InstallerFunc = listener, nil
-		if err := e.Next(); err != nil {
-			return err
-		}
-		return json.NewEncoder(os.Stdout).Encode(r)
-	})
+	say := func() error { return json.NewEncoder(os.Stdout).Encode(r) }
+	if kind == "stock" {
+		app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+			e.Listener, e.InstallerFunc = listener, nil
+			if err := e.Next(); err != nil {
+				return err
+			}
+			return say()
+		})
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
 	if name := os.Getenv(profileEnv); name != "" {
@@ -148,7 +151,15 @@ func child(kind, dir, addr string) error {
 		pprof.StopCPUProfile()
 		os.Exit(0)
 	}()
-	return apis.Serve(app, apis.ServeConfig{HttpAddr: listener.Addr().String()})
+	if kind == "stock" {
+		return apis.Serve(app, apis.ServeConfig{HttpAddr: listener.Addr().String()})
+	}
+	return wiring.Serve(app, wiring.Listeners{Public: listener, Ready: func() {
+		if err := say(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}})
 }
 
 func seedFieldpost(app core.App, s *wiring.Services, r *ready) error {

@@ -15,7 +15,7 @@ func Register(app core.App, s *wiring.Services) {
 	bindRequests(app, s)
 	bindRecords(app, s)
 	bindCollections(app)
-	bindSettings(app)
+	bindSettings(app, s)
 	bindRealtime(app, s)
 	bindBackups(app, s)
 }

@@ -3,6 +3,7 @@ package hooks
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	validation "github.com/pocketbase/ozzo-validation/v4"
 	"github.com/pocketbase/pocketbase/core"
@@ -118,12 +119,12 @@ func bindCollections(app core.App) {
 	})
 }
 
-// bindSettings keeps what product requirements fix: no addresses or accounts
-// in logs (R22), and no mail, which would leave the machine (R24).
-func bindSettings(app core.App) {
+// bindSettings keeps the settings that have one value, among them no addresses
+// or accounts in logs (R22), and no mail, which would leave the machine (R24).
+func bindSettings(app core.App, s *wiring.Services) {
 	app.OnSettingsUpdateRequest().BindFunc(func(e *core.SettingsUpdateRequestEvent) error {
-		if e.NewSettings.Logs.LogIP || e.NewSettings.Logs.LogAuthId {
-			return e.BadRequestError("Addresses and accounts are never logged here.", nil)
+		if names := s.SettingsDrift(e.OldSettings, e.NewSettings); len(names) > 0 {
+			return e.BadRequestError("Not to be changed here: "+strings.Join(names, ", ")+". Requirements fix it, or the server's command line.", nil)
 		}
 		return e.Next()
 	})

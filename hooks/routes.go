@@ -15,10 +15,16 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	// A log of requests would hold, by the millisecond, which device asked just
 	// before a report came in (R9). What fails is logged by its handler.
 	r.Unbind(apis.DefaultActivityLoggerMiddlewareId)
+	// No page elsewhere asks here, so nothing answers a browser that asks for one;
+	// and the headers are set for every answer, which PocketBase's are not.
+	r.Unbind(apis.DefaultCorsMiddlewareId, apis.DefaultSecurityHeadersMiddlewareId)
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostHonestBody", Priority: -100_000, Func: httpapi.HonestBody})
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostSlowDown", Priority: -99_000, Func: httpapi.SlowDown})
 	// After PocketBase has read the token (-1020), before any handler.
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostOneDoor", Priority: -1012, Func: httpapi.OneDoor})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostRefuseRevoked", Priority: -900, Func: s.API.RefuseRevoked})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostOwnFieldsOnly", Priority: -895, Func: httpapi.OwnFieldsOnly})
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostNoBatchForDevices", Priority: -893, Func: httpapi.NoBatchForDevices})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostReadOnlySQL", Priority: -890, Func: httpapi.ReadOnlySQL})
 
 	sync := r.Group("/api/sync")

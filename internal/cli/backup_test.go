@@ -59,7 +59,7 @@ func TestBackupOfARunningServer(t *testing.T) {
 	if out, err := exec.Command(binary(t), "superuser", email, password, "--dir", s.dir).CombinedOutput(); err != nil {
 		t.Fatalf("superuser: %v %s", err, out)
 	}
-	token := call(t, s.Line.URL+"/api/collections/_superusers/auth-with-password", "", map[string]string{"identity": email, "password": password})["token"].(string)
+	token := call(t, s.Line.Admin+"/api/collections/_superusers/auth-with-password", "", map[string]string{"identity": email, "password": password})["token"].(string)
 	entries := func(dir string) float64 {
 		t.Helper()
 		out, code := fieldpost(t, "verify", "--dir", dir, "--json")
@@ -69,20 +69,20 @@ func TestBackupOfARunningServer(t *testing.T) {
 		return out[0]["entries"].(float64)
 	}
 
-	call(t, s.Line.URL+"/api/backups", token, map[string]string{"name": "one.zip"})
+	call(t, s.Line.Admin+"/api/backups", token, map[string]string{"name": "one.zip"})
 	before := entries(s.dir) // a second process looks at the database, after a backup
 
 	t.Run("[PUSH-1] what is acknowledged after a backup outlives a kill, though another process looked at the database", func(t *testing.T) {
 		const made = 10
 		for i := range made {
-			call(t, s.Line.URL+"/api/collections/organizations/records", token, map[string]any{"name": fmt.Sprintf("after the backup %d", i)})
+			call(t, s.Line.Admin+"/api/collections/organizations/records", token, map[string]any{"name": fmt.Sprintf("after the backup %d", i)})
 		}
 		if now := entries(s.dir); now != before+made {
 			t.Errorf("another process sees %v entries of %v", now, before+made)
 		}
 		s.kill()
 		s.start()
-		there := call(t, s.Line.URL+"/api/collections/organizations/records?filter=(name~'after%20the%20backup')", token, nil)["totalItems"]
+		there := call(t, s.Line.Admin+"/api/collections/organizations/records?filter=(name~'after%20the%20backup')", token, nil)["totalItems"]
 		if there != float64(made) {
 			t.Errorf("%v of %d acknowledged records are there after the kill", there, made)
 		}

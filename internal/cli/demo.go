@@ -26,7 +26,7 @@ import (
 type demoRun struct {
 	open     Open
 	dir      string // "": a temporary folder that is removed at the end
-	addr     string
+	at       Addresses
 	traffic  bool
 	asJSON   bool
 	out, err io.Writer
@@ -35,24 +35,26 @@ type demoRun struct {
 func demoCommand(open Open) *cobra.Command {
 	c := &cobra.Command{Use: "demo", Short: "Run an invented task force, with simulated phones"}
 	dir := c.Flags().String("dir", "", "the data folder; without it a temporary one that is removed at the end")
-	addr := c.Flags().String("http", "127.0.0.1:8090", "the address to listen on; port 0 picks one")
+	addr := c.Flags().String("http", defaultHTTP, "the address to listen on; port 0 picks one")
+	admin := c.Flags().String("admin-http", "", "the address for superusers (usually "+defaultAdmin+")")
 	traffic := c.Flags().String("traffic", "on", "on: simulated phones come and go; off: only what a caller sends happens")
 	asJSON := c.Flags().Bool("json", false, "when ready, print one JSON line and nothing else")
 	run := func(_ *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return fail(ExitUsage, "demo takes no arguments", "fieldpost demo [--http ADDR] [--dir DIR] [--traffic=on|off] [--json]")
+			return fail(ExitUsage, "demo takes no arguments", "fieldpost demo [--http ADDR] [--admin-http ADDR] [--dir DIR] [--traffic=on|off] [--json]")
 		}
 		if *traffic != "on" && *traffic != "off" {
 			return fail(ExitUsage, "--traffic is on or off", "Say --traffic=off for a demo in which only callers do something.")
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 		defer stop()
-		r := &demoRun{open: open, dir: *dir, addr: *addr, traffic: *traffic == "on", asJSON: *asJSON, out: os.Stdout, err: os.Stderr}
+		r := &demoRun{open: open, dir: *dir, traffic: *traffic == "on", asJSON: *asJSON, out: os.Stdout, err: os.Stderr,
+			at: Addresses{HTTP: *addr, Admin: *admin, PlainHTTP: true}} // nothing in it is real
 		return r.run(ctx)
 	}
 	c.RunE = func(c *cobra.Command, args []string) error { return sayDemoError(run(c, args), *asJSON, os.Stdout) }
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		wrong := fail(ExitUsage, err.Error(), "fieldpost demo [--http ADDR] [--dir DIR] [--traffic=on|off] [--json]")
+		wrong := fail(ExitUsage, err.Error(), "fieldpost demo [--http ADDR] [--admin-http ADDR] [--dir DIR] [--traffic=on|off] [--json]")
 		return sayDemoError(wrong, *asJSON || slices.Contains(os.Args, "--json"), os.Stdout)
 	})
 	return c
@@ -109,8 +111,8 @@ func (r *demoRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	line := demo.Line{URL: reachable(running.URL), Invites: world.Invites, Superuser: world.Superuser}
-	line.AdminURL = line.URL
-	if err := r.sayReady(line, dir); err != nil {
+	line.AdminURL = running.AdminURL
+	if err := r.sayReady(line, running.dashboard(), dir); err != nil {
 		return errors.Join(err, running.Close())
 	}
 	phones, stopPhones := context.WithCancel(ctx)
@@ -142,17 +144,17 @@ func (r *demoRun) start(ctx context.Context, dir string) (*Running, *demo.World,
 		}
 		return err
 	}
-	for _, addr := range r.addresses(dir) {
-		running, err := StartServer(r.open, dir, addr, wiring.Config{Now: clock.Now}, prepare)
+	for _, at := range r.addresses(dir) {
+		running, err := StartServer(r.open, dir, at, wiring.Config{Now: clock.Now}, prepare)
 		if errors.Is(err, wiring.ErrDirty) {
 			// An earlier start was killed in the middle of making the tables.
 			// Where nothing is real nobody needs to be asked.
 			if err = mendFolder(dir); err == nil {
-				running, err = StartServer(r.open, dir, addr, wiring.Config{Now: clock.Now}, prepare)
+				running, err = StartServer(r.open, dir, at, wiring.Config{Now: clock.Now}, prepare)
 			}
 		}
 		var exit *Exit
-		if errors.As(err, &exit) && exit.Code == ExitNetwork && addr != r.addr {
+		if errors.As(err, &exit) && exit.Code == ExitNetwork && at.HTTP != r.at.HTTP {
 			continue
 		}
 		if err == nil {
@@ -164,25 +166,28 @@ func (r *demoRun) start(ctx context.Context, dir string) (*Running, *demo.World,
 }
 
 // addresses are the addresses to try. Port 0 on a folder that was served
-// before tries its last port first: phones that were enrolled then know it.
-func (r *demoRun) addresses(dir string) []string {
-	host, port, err := net.SplitHostPort(r.addr)
+// before tries its last ports first: phones that were enrolled then know one.
+func (r *demoRun) addresses(dir string) []Addresses {
+	host, port, err := net.SplitHostPort(r.at.HTTP)
 	if err != nil || port != "0" {
-		return []string{r.addr}
+		return []Addresses{r.at}
 	}
 	last, err := os.ReadFile(lastPort(dir))
-	if err != nil {
-		return []string{r.addr}
+	ports := strings.Fields(string(last))
+	if err != nil || len(ports) == 0 {
+		return []Addresses{r.at}
 	}
-	return []string{net.JoinHostPort(host, strings.TrimSpace(string(last))), r.addr}
+	again := r.at
+	again.HTTP = net.JoinHostPort(host, ports[0])
+	if again.Admin == "" && len(ports) > 1 {
+		again.Admin = net.JoinHostPort("127.0.0.1", ports[1])
+	}
+	return []Addresses{again, r.at}
 }
 
 func (r *demoRun) rememberAddress(dir string, running *Running) error {
-	_, port, err := net.SplitHostPort(strings.TrimPrefix(running.URL, "http://"))
-	if err == nil {
-		err = os.WriteFile(lastPort(dir), []byte(port+"\n"), 0o600)
-	}
-	if err != nil {
+	ports := portOf(strings.TrimPrefix(running.URL, "http://")) + "\n" + portOf(strings.TrimPrefix(running.AdminURL, "http://")) + "\n"
+	if err := os.WriteFile(lastPort(dir), []byte(ports), 0o600); err != nil {
 		exit := fail(ExitUnwritable, "the folder "+dir+" can't be written: "+err.Error(), "Give a folder that this user may write: --dir FOLDER")
 		return errors.Join(exit, running.Close())
 	}
@@ -201,7 +206,7 @@ func reachable(url string) string {
 	return url
 }
 
-func (r *demoRun) sayReady(line demo.Line, dir string) error {
+func (r *demoRun) sayReady(line demo.Line, dashboard, dir string) error {
 	if r.asJSON {
 		return json.NewEncoder(r.out).Encode(line)
 	}
@@ -210,7 +215,7 @@ func (r *demoRun) sayReady(line demo.Line, dir string) error {
 		kept = "removed at the end"
 	}
 	i := line.Invites
-	_, err := fmt.Fprintf(r.out, `The task force is up at %s (dashboard: %s/_/)
+	_, err := fmt.Fprintf(r.out, `The task force is up at %s (%s)
   data folder      %s (%s)
   superuser        %s  %s
 Invites, each good for many devices:
@@ -223,7 +228,7 @@ Invites, each good for many devices:
   admin            %s
 Enrol a device:    fieldpost device enroll --url %s --invite %s
 Stop with Ctrl-C.
-`, line.URL, line.AdminURL, dir, kept, line.Superuser.Email, line.Superuser.Password,
+`, line.URL, dashboard, dir, kept, line.Superuser.Email, line.Superuser.Password,
 		i.Worker, i.Staff, i.Manager, i.Coordinator, i.LawEnforcement, i.Provider, i.Admin, line.URL, i.Worker)
 	return err
 }

@@ -65,6 +65,7 @@ type server struct {
 	cmd  *exec.Cmd
 	Line struct {
 		URL     string            `json:"url"`
+		Admin   string            `json:"adminUrl"`
 		Invites map[string]string `json:"invites"`
 	}
 }

@@ -129,9 +129,9 @@ func TestRestoreFromTheDashboard(t *testing.T) {
 	s := startDemo(t)
 	const email, password = "restore-test@example.org", "only-for-this-test-1"
 	exits(t, 0, "superuser", email, password, "--dir", s.dir)
-	token := call(t, s.Line.URL+"/api/collections/_superusers/auth-with-password", "", map[string]string{"identity": email, "password": password})["token"].(string)
+	token := call(t, s.Line.Admin+"/api/collections/_superusers/auth-with-password", "", map[string]string{"identity": email, "password": password})["token"].(string)
 	rosa := s.enrol("worker")
-	call(t, s.Line.URL+"/api/backups", token, map[string]string{"name": "one.zip"})
+	call(t, s.Line.Admin+"/api/backups", token, map[string]string{"name": "one.zip"})
 	before, had := s.epoch(), s.entries()
 	t.Run("[EPOCH-2] a command beside the running server begins no epoch", func(t *testing.T) {
 		exits(t, 0, "invite", "make", "--role", "worker", "--organization", "Another", "--dir", s.dir)
@@ -143,7 +143,7 @@ func TestRestoreFromTheDashboard(t *testing.T) {
 		s.t = t
 		observed(t, rosa, "lost")
 		must(t, "device", "sync", "--json", "--store", rosa)
-		call(t, s.Line.URL+"/api/backups/one.zip/restore", token, map[string]string{})
+		call(t, s.Line.Admin+"/api/backups/one.zip/restore", token, map[string]string{})
 		deadline := time.Now().Add(20 * time.Second)
 		for {
 			if out, code := fieldpost(t, "verify", "--dir", s.dir, "--json"); code == 0 && out[0]["entries"] == had {

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -11,9 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/hook"
 	"github.com/spf13/cobra"
 
 	"github.com/fieldpost/fieldpost/internal/seal"
@@ -23,15 +20,16 @@ import (
 func serveCommand(open Open) *cobra.Command {
 	c := &cobra.Command{Use: "serve", Short: "Run the server", Args: cobra.NoArgs}
 	dir := dirFlag(c)
-	addr := c.Flags().String("http", "127.0.0.1:8090", "the address to listen on; port 0 picks one")
+	at := addressFlags(c)
 	c.RunE = func(*cobra.Command, []string) error {
-		running, err := StartServer(open, *dir, *addr, wiring.Config{})
+		running, err := StartServer(open, *dir, *at, wiring.Config{})
 		if err != nil {
 			return err
 		}
 		stop := make(chan os.Signal, 1)
 		signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
-		fmt.Printf("Fieldpost is up at %s (dashboard: %s/_/)\n", running.URL, running.URL)
+		fmt.Printf("Fieldpost is up at %s (%s)\n", running.URL, running.dashboard())
+		running.sayDoors(at)
 		if running.Services.NewLine != "" {
 			fmt.Printf("%s\nDevices send again what is missing here. Two servers on copies of one folder must not both go on: stop one of them.\n", running.Services.NewLine)
 		}
@@ -60,7 +58,8 @@ func locked(err error) bool {
 type Running struct {
 	App      core.App
 	Services *wiring.Services
-	URL      string
+	URL      string // for people
+	AdminURL string // for superusers; "": nobody comes in
 	ended    chan error
 	lock     *os.File
 }
@@ -68,7 +67,7 @@ type Running struct {
 // StartServer opens a data folder and serves it. The folder is locked while it
 // runs: two servers on one folder would be two writers of one history. before,
 // if any, runs on the open folder before anybody is answered.
-func StartServer(open Open, dir, addr string, cfg wiring.Config, before ...func(*wiring.Services) error) (*Running, error) {
+func StartServer(open Open, dir string, at Addresses, cfg wiring.Config, before ...func(*wiring.Services) error) (*Running, error) {
 	lock, err := lockDir(dir)
 	for until := time.Now().Add(lockPatience); locked(err) && time.Now().Before(until); lock, err = lockDir(dir) {
 		time.Sleep(100 * time.Millisecond)
@@ -77,46 +76,33 @@ func StartServer(open Open, dir, addr string, cfg wiring.Config, before ...func(
 		return nil, err
 	}
 	cfg.Owner = true
-	listener, err := net.Listen("tcp", addr)
+	cfg.Settings.Proxies = append([]string{}, at.Proxies...)
+	listeners, err := at.listen()
 	if err != nil {
-		lock.Close()
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fail(ExitNetwork, "the address "+addr+" is taken", "Stop what listens there, or give another one: --http 127.0.0.1:8091")
-		}
-		return nil, fail(ExitNetwork, "can't listen on "+addr+": "+err.Error(), "Give an address of this machine: --http 127.0.0.1:8090")
+		return nil, errors.Join(err, lock.Close())
 	}
 	app, services, err := openApp(open, dir, cfg)
 	if err != nil {
-		listener.Close()
+		listeners.close()
 		lock.Close()
 		return nil, err
 	}
 	for _, prepare := range before {
 		if err := prepare(services); err != nil {
 			services.Exchange.Close()
-			listener.Close()
+			listeners.close()
 			return nil, errors.Join(err, app.ResetBootstrapState(), lock.Close())
 		}
 	}
 	ready := make(chan struct{})
-	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Id: "fieldpostListener", Func: func(e *core.ServeEvent) error {
-		e.Listener = listener
-		e.InstallerFunc = nil // it would open a browser
-		err := e.Next()
-		if err == nil {
-			close(ready)
-		}
-		return err
-	}})
-	r := &Running{App: app, Services: services, URL: "http://" + listener.Addr().String(), ended: make(chan error, 1), lock: lock}
-	go func() {
-		r.ended <- apis.Serve(app, apis.ServeConfig{HttpAddr: listener.Addr().String(), AllowedOrigins: []string{r.URL}})
-	}()
+	listeners.Ready = func() { close(ready) }
+	r := &Running{App: app, Services: services, URL: listeners.url, AdminURL: listeners.adminURL, ended: make(chan error, 1), lock: lock}
+	go func() { r.ended <- wiring.Serve(app, listeners.Listeners) }()
 	select {
 	case <-ready:
 		return r, nil
 	case err := <-r.ended:
-		listener.Close()
+		listeners.close()
 		lock.Close()
 		if err == nil {
 			err = errors.New("the server ended at once")
@@ -185,6 +171,24 @@ func flockDir(dir string) (*os.File, error) {
 		return nil, fail(ExitLocked, "the folder "+dir+" is in use by another fieldpost", "Stop the other one, or give another folder: --dir FOLDER")
 	}
 	return f, nil
+}
+
+// dashboard says where superusers come in.
+func (r *Running) dashboard() string {
+	if r.AdminURL == "" {
+		return "no dashboard: --admin-http is off"
+	}
+	return "dashboard: " + r.AdminURL + "/_/"
+}
+
+// sayDoors warns of what was opened wider than it should be.
+func (r *Running) sayDoors(at *Addresses) {
+	if at.PlainHTTP {
+		fmt.Println("Warning: --plain-http. A proxy must speak TLS before this address, or reports go over the network in clear.")
+	}
+	if at.AdminAnywhere {
+		fmt.Println("Warning: --admin-anywhere. Whoever reaches the admin address may try to sign in as superuser.")
+	}
 }
 
 // sayFirstSteps prints how to become admin and make the first invite, while

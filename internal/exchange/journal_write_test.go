@@ -109,7 +109,7 @@ func TestJournalOfEveryWrite(t *testing.T) {
 		w.on(t)
 		batch := func(requests ...map[string]any) int {
 			var raw json.RawMessage
-			return w.Send(http.MethodPost, keisha.Token, "/api/batch", map[string]any{"requests": requests}, &raw)
+			return w.Send(http.MethodPost, w.Password(keisha.User.ID), "/api/batch", map[string]any{"requests": requests}, &raw)
 		}
 		one, two := rig.ID(), rig.ID()
 		create := func(id, name string) map[string]any {
@@ -483,7 +483,7 @@ func TestJournalEntriesHold(t *testing.T) {
 		_, token := w.superuser()
 		const write = "DELETE FROM journal_entry"
 		console := func(contentType, path, body string) answer {
-			return post(t, w.URL+path, token, strings.NewReader(body), map[string]string{"Content-Type": contentType})
+			return post(t, w.Admin+path, token, strings.NewReader(body), map[string]string{"Content-Type": contentType})
 		}
 		if a := console("application/json", "/api/sql", `{"query":"SELECT count(*) AS n FROM journal_entry"}`); a.status != http.StatusOK || !strings.Contains(string(a.body), `"n"`) {
 			t.Fatalf("%d %s", a.status, a.body)

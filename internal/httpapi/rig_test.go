@@ -80,7 +80,7 @@ type answer struct {
 
 func (e *edge) send(method, path, token string, body io.Reader, header map[string]string) answer {
 	e.T.Helper()
-	req, err := http.NewRequest(method, e.URL+path, body)
+	req, err := http.NewRequest(method, e.For(token, path)+path, body)
 	if err != nil {
 		e.T.Fatal(err)
 	}

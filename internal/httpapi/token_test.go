@@ -97,13 +97,16 @@ func TestTokens(t *testing.T) {
 			}
 		}
 	})
-	t.Run("[ENROL-3] stock REST takes it: list, create, batch", func(t *testing.T) {
+	t.Run("[ENROL-3] stock REST takes it: list, create; a batch is for people's own scripts", func(t *testing.T) {
 		if a := e.send(http.MethodGet, "/api/collections/observations/records", d.Token, nil, nil); a.status != http.StatusOK || a.body["totalItems"] == float64(0) {
 			t.Errorf("%d %s", a.status, a.raw)
 		}
 		rig.Want(t, e.post("/api/collections/observations/records", d.Token, text(t, e.Observation(""))).status, http.StatusOK)
 		batch := map[string]any{"requests": []any{map[string]any{"method": "POST", "url": "/api/collections/observations/records", "body": e.Observation("")}}}
-		if a := e.send(http.MethodPost, "/api/batch", d.Token, bytes.NewReader(text(t, batch)), nil); a.status != http.StatusOK {
+		for _, form := range []string{d.Token, "bearer " + d.Token} {
+			e.send(http.MethodPost, "/api/batch", form, bytes.NewReader(text(t, batch)), nil).is(t, "batch", http.StatusForbidden, "not_allowed", "never")
+		}
+		if a := e.send(http.MethodPost, "/api/batch", e.Password(d.User.ID), bytes.NewReader(text(t, batch)), nil); a.status != http.StatusOK {
 			t.Errorf("%d %s", a.status, a.raw)
 		}
 	})
@@ -170,7 +173,7 @@ func TestTokens(t *testing.T) {
 		if err := e.App.Save(super); err != nil {
 			t.Fatal(err)
 		}
-		status := e.Post("", "/api/collections/_superusers/auth-with-password", map[string]any{"identity": "second@example.org", "password": "correct horse battery"}, nil)
+		status := e.SendTo(e.Admin, http.MethodPost, "", "/api/collections/_superusers/auth-with-password", map[string]any{"identity": "second@example.org", "password": "correct horse battery"}, nil)
 		rig.Want(t, status, http.StatusOK)
 		rig.Want(t, e.count("_authOrigins"), 0)
 	})

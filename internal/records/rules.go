@@ -54,33 +54,6 @@ func FieldsStand(c *core.Collection, row access.Collection) bool {
 	return true
 }
 
-// ApplySettings keeps the settings that product requirements fix: no address
-// and no account in any log, and none in the alerts for sign-ins from new
-// places, which keep a fingerprint of each address (R22).
-func ApplySettings(app core.App) error {
-	settings := app.Settings()
-	if settings.Logs.LogIP || settings.Logs.LogAuthId {
-		settings.Logs.LogIP, settings.Logs.LogAuthId = false, false
-		if err := app.Save(settings); err != nil {
-			return fmt.Errorf("apply settings: %w", err)
-		}
-	}
-	collections, err := app.FindAllCollections(core.CollectionTypeAuth)
-	if err != nil {
-		return fmt.Errorf("apply settings: %w", err)
-	}
-	for _, c := range collections {
-		if !c.AuthAlert.Enabled {
-			continue
-		}
-		c.AuthAlert.Enabled = false
-		if err := app.Save(c); err != nil {
-			return fmt.Errorf("apply settings: no alerts in %s: %w", c.Name, err)
-		}
-	}
-	return nil
-}
-
 func text(r access.Rule) *string {
 	if r == nil {
 		return nil

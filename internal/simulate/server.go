@@ -19,6 +19,8 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/fieldpost/fieldpost/hooks"
+	"github.com/fieldpost/fieldpost/internal/httpapi"
+	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/seal"
 	"github.com/fieldpost/fieldpost/internal/wiring"
 	_ "github.com/fieldpost/fieldpost/pb_migrations"
@@ -43,8 +45,8 @@ type server struct {
 	disk   *disk
 	app    *core.BaseApp
 	s      *wiring.Services
-	mux    http.Handler
-	key    string // a superuser's token
+	doors  [2]http.Handler // for people, for superusers
+	key    string          // a superuser's token
 }
 
 // boot starts a process on a folder.
@@ -54,7 +56,7 @@ func boot(folder string, now func() time.Time, tamper func(string, []any) (strin
 	v.app = core.NewBaseApp(core.BaseAppConfig{DataDir: folder, DBConnect: func(path string) (*dbx.DB, error) {
 		return dbx.NewFromDB(v.disk.open(wiring.DataSource(path)), "sqlite"), nil
 	}})
-	v.s = wiring.New(v.app, wiring.Config{Now: now, Owner: owner})
+	v.s = wiring.New(v.app, wiring.Config{Now: now, Owner: owner, Settings: records.SettingsChoice{NoLimits: true}})
 	hooks.Register(v.app, v.s)
 	if limit > 0 {
 		v.s.Exchange.Limits.Mutations, v.s.Exchange.Limits.Changes = limit, limit
@@ -72,8 +74,11 @@ func boot(folder string, now func() time.Time, tamper func(string, []any) (strin
 		return v, fmt.Errorf("boot: %w", err)
 	}
 	event := &core.ServeEvent{App: v.app, Router: router, Server: &http.Server{}}
-	err = v.app.OnServe().Trigger(event, func(e *core.ServeEvent) (err error) {
-		v.mux, err = e.Router.BuildMux()
+	err = v.app.OnServe().Trigger(event, func(e *core.ServeEvent) error {
+		mux, err := e.Router.BuildMux()
+		if err == nil {
+			v.doors[0], v.doors[1], err = httpapi.Doors(mux, false, nil)
+		}
 		return err
 	})
 	if err != nil {
@@ -126,7 +131,11 @@ func (v *server) handle(method, path, token string, header http.Header, body []b
 		r.Header.Set("Authorization", token)
 	}
 	w := httptest.NewRecorder()
-	v.mux.ServeHTTP(w, r)
+	door := v.doors[0]
+	if token != "" && token == v.key {
+		door = v.doors[1]
+	}
+	door.ServeHTTP(w, r)
 	return answer{w.Code, w.Result().Header, w.Body.Bytes()}
 }
 

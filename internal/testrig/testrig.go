@@ -4,7 +4,6 @@
 package testrig
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,7 +11,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -22,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/security"
 
@@ -56,11 +53,15 @@ type Rig struct {
 	T     testing.TB
 	App   core.App
 	S     *wiring.Services
-	URL   string
+	URL   string // the public listener
+	Admin string // the listener for superusers
 	Clock *Clock
 	Dir   string
 	Guest bool // Start is not the folder's owner: a command beside a server
-	stop  func()
+	// Limits keeps the limits on requests that the binary has; a test asks more
+	// in a second than people do.
+	Limits bool
+	stop   func()
 }
 
 // template is a migrated folder, in memory: migrating costs most of a second,
@@ -99,7 +100,7 @@ func migrated() (map[string][]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir, DBConnect: wiring.DBConnect})
-	hooks.Register(app, wiring.New(app, wiring.Config{}))
+	hooks.Register(app, wiring.New(app, wiring.Config{Settings: records.SettingsChoice{NoLimits: true}}))
 	if err := app.Bootstrap(); err != nil {
 		return nil, err
 	}
@@ -134,30 +135,22 @@ func Open(t testing.TB, dir string) *Rig {
 func (r *Rig) Start() {
 	r.T.Helper()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: r.Dir, DBConnect: wiring.DBConnect})
-	s := wiring.New(app, wiring.Config{Now: r.Clock.Now, Owner: !r.Guest}) // a test's folder is its own
+	s := wiring.New(app, wiring.Config{Now: r.Clock.Now, Owner: !r.Guest, // a test's folder is its own
+		Settings: records.SettingsChoice{NoLimits: !r.Limits}})
 	hooks.Register(app, s)
 	if err := app.Bootstrap(); err != nil {
 		r.T.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.T.Fatal(err)
-	}
 	ready := make(chan struct{})
-	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
-		e.Listener, e.InstallerFunc = listener, nil
-		err := e.Next()
-		close(ready)
-		return err
-	})
+	l := wiring.Listeners{Public: r.listen(), Admin: r.listen(), Ready: func() { close(ready) }}
 	ended := make(chan error, 1)
-	go func() { ended <- apis.Serve(app, apis.ServeConfig{HttpAddr: listener.Addr().String()}) }()
+	go func() { ended <- wiring.Serve(app, l) }()
 	select {
 	case <-ready:
 	case err := <-ended:
 		r.T.Fatal(err)
 	}
-	r.App, r.S, r.URL = app, s, "http://"+listener.Addr().String()
+	r.App, r.S, r.URL, r.Admin = app, s, "http://"+l.Public.Addr().String(), "http://"+l.Admin.Addr().String()
 	r.stop = func() {
 		event := &core.TerminateEvent{App: app}
 		err := app.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() })
@@ -165,6 +158,15 @@ func (r *Rig) Start() {
 			r.T.Error(err)
 		}
 	}
+}
+
+func (r *Rig) listen() net.Listener {
+	r.T.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return l
 }
 
 // Stop ends the server; Start begins it again on the same folder.
@@ -281,47 +283,6 @@ func (d *Device) Enroll(invite string) {
 		d.Rig.T.Fatalf("enroll: %d", status)
 	}
 	d.Token, d.User = answer.Token, answer.User
-}
-
-// Post sends JSON and decodes the answer, whatever its status.
-func (r *Rig) Post(token, path string, body, into any) int {
-	r.T.Helper()
-	return r.Send(http.MethodPost, token, path, body, into)
-}
-
-// Send sends a request with a JSON body (or raw []byte) and decodes the answer.
-func (r *Rig) Send(method, token, path string, body, into any) int {
-	r.T.Helper()
-	raw, ok := body.([]byte)
-	if !ok && body != nil {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			r.T.Fatal(err)
-		}
-	}
-	req, err := http.NewRequest(method, r.URL+path, bytes.NewReader(raw))
-	if err != nil {
-		r.T.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		req.Header.Set("Authorization", token)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		r.T.Fatal(err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		r.T.Fatal(err)
-	}
-	if into != nil && len(answer) > 0 {
-		if err := json.Unmarshal(answer, into); err != nil {
-			r.T.Fatalf("%s %s: %d %s", method, path, res.StatusCode, answer)
-		}
-	}
-	return res.StatusCode
 }
 
 // Mutation makes the next mutation of the device with the rig's time.

@@ -30,6 +30,8 @@ type Config struct {
 	// Owner: the caller holds the folder's lock, so that nobody else serves it.
 	// Only an owner may begin another line of history.
 	Owner bool
+	// Settings are the operator's choices among PocketBase's settings.
+	Settings records.SettingsChoice
 }
 
 // Services are the parts of an installation, wired.
@@ -47,7 +49,8 @@ type Services struct {
 	// words for the person at the server; "" if it did not.
 	NewLine string
 
-	owner bool
+	owner  bool
+	choice records.SettingsChoice
 }
 
 // shipped reads the binary's checklists once: they are the same for every
@@ -67,7 +70,7 @@ func New(app core.App, cfg Config) *Services {
 	store.Notify = ex.Committed
 	ex.Live.Streams = httpapi.Streams(app)
 	dev := &devices.Service{Store: store, Key: key, Now: now}
-	return &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner,
+	return &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner, choice: cfg.Settings,
 		API: &httpapi.API{Exchange: ex, Devices: dev, Store: store}}
 }
 
@@ -109,7 +112,7 @@ func (s *Services) Prepare(app core.App) error {
 	if err := records.ApplyRules(app); err != nil {
 		return err
 	}
-	if err := records.ApplySettings(app); err != nil {
+	if err := records.ApplySettings(app, s.choice); err != nil {
 		return err
 	}
 	err = s.Store.Transact(func(tx *records.Tx) error {

@@ -65,10 +65,11 @@ export class Installation {
       }, startWithin);
       const line = (text) => {
         said = `${said}${text}\n`.slice(-20_000);
-        const url = /^Fieldpost is up at (http:\/\/127\.0\.0\.1:\d+)/.exec(text)?.[1];
+        const [, url, admin] = /^Fieldpost is up at (http:\/\/127\.0\.0\.1:\d+) \(dashboard: (\S+)\/_\/\)/.exec(text) ?? [];
         if (!url) return;
         clearTimeout(late);
         this.url = url;
+        this.adminUrl = admin;
         resolve(this);
       };
       createInterface({ input: server.stdout }).on('line', line);
@@ -110,13 +111,13 @@ export class Installation {
   async asRoot(method, path, body) {
     if (!this.root) {
       await this.command('superuser', superuser.email, superuser.password);
-      const answer = await send(this.url, 'POST', '/api/collections/_superusers/auth-with-password', {
+      const answer = await send(this.adminUrl, 'POST', '/api/collections/_superusers/auth-with-password', {
         body: { identity: superuser.email, password: superuser.password },
       });
       if (answer.status !== 200) throw new Error(`superuser: ${answer.status} ${answer.text}`);
       this.root = answer.body.token;
     }
-    const answer = await send(this.url, method, path, { token: this.root, body });
+    const answer = await send(this.adminUrl, method, path, { token: this.root, body });
     if (answer.status >= 300) throw new Error(`${method} ${path} as superuser: ${answer.status} ${answer.text}`);
     return answer.body;
   }

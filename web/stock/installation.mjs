@@ -17,7 +17,7 @@ const startWithin = 30_000;
  * Builds the binary and starts it. The caller must call close, which ends the
  * process and removes the folder.
  *
- * @returns {Promise<{url: string, invites: Record<string, string>, superuser: {email: string, password: string},
+ * @returns {Promise<{url: string, adminUrl: string, invites: Record<string, string>, superuser: {email: string, password: string},
  *   verify: () => Promise<{ok: boolean, entries: number}>, close: () => Promise<void>}>}
  */
 export async function startInstallation() {
@@ -38,9 +38,10 @@ export async function startInstallation() {
   try {
     await run('go', ['build', '-o', binary, '.'], { cwd: sources });
     server = spawn(binary, ['demo', '--traffic=off', '--json', '--http', '127.0.0.1:0', '--dir', data], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const { url, invites, superuser } = await readyLine(server);
+    const { url, adminUrl, invites, superuser } = await readyLine(server);
     return {
       url,
+      adminUrl,
       invites,
       superuser,
       verify: async () => JSON.parse((await run(binary, ['verify', '--dir', data, '--json'])).stdout),

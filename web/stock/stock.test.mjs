@@ -20,7 +20,7 @@ let person; // that worker's user record
 
 before(async () => {
   place = await startInstallation();
-  root = new PocketBase(place.url);
+  root = new PocketBase(place.adminUrl);
   await root.collection('_superusers').authWithPassword(place.superuser.email, place.superuser.password);
   const { user } = await enroll(place.url, { invite: place.invites.worker });
   const email = 'rosa-stock@example.org';
