@@ -11,7 +11,6 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 
-	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/wire"
 	"github.com/fieldpost/fieldpost/internal/wiring"
 )
@@ -41,48 +40,6 @@ func withApp(open Open, dir string, fn func(core.App, *wiring.Services) error) e
 	}
 	defer app.ResetBootstrapState()
 	return fn(app, services)
-}
-
-func inviteCommand(open Open) *cobra.Command {
-	root := &cobra.Command{Use: "invite", Short: "Invite people's devices"}
-	c := &cobra.Command{Use: "make", Short: "Make an invite and print its code", Args: cobra.NoArgs}
-	dir := dirFlag(c)
-	role := c.Flags().String("role", "", "worker, staff, manager, coordinator, law_enforcement, provider or admin")
-	organization := c.Flags().String("organization", "", "name of the organization; made when there is none of that name")
-	sites := c.Flags().StringArray("site", nil, "name of a site (staff and managers; may be given several times)")
-	serves := c.Flags().String("served-by", "", "name of the organization that serves a site made here")
-	venue := c.Flags().String("venue", "hotel", "kind of place of a site made here")
-	uses := c.Flags().Int("uses", 1, "how many devices it admits")
-	hours := c.Flags().Int("hours", 72, "how long it is good for")
-	asJSON := c.Flags().Bool("json", false, "print one JSON line")
-	c.RunE = func(*cobra.Command, []string) error {
-		if *uses < 1 || *hours < 1 {
-			return fail(ExitUsage, "--uses and --hours count from 1", "Leave them out for one device and 72 hours.")
-		}
-		if !wiring.ValidRole(*role) || *organization == "" {
-			return fail(ExitUsage, "an invite needs --role and --organization", "Roles: worker, staff, manager, coordinator, law_enforcement, provider, admin")
-		}
-		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
-			code, expires, err := s.MakeInvite(wiring.InviteRequest{Role: *role, Organization: *organization, Sites: *sites,
-				ServedBy: *serves, Venue: *venue, Uses: *uses, Hours: *hours})
-			if fault.Is(err, fault.NotAllowed) {
-				return fail(ExitRefused, err.Error(), "A site needs an organization that serves it: --served-by NAME")
-			}
-			if err != nil {
-				if exit := explainStorage(*dir, err); exit != nil {
-					return exit
-				}
-				return fail(ExitUnexpected, "make invite: "+err.Error(), "")
-			}
-			if *asJSON {
-				return json.NewEncoder(os.Stdout).Encode(map[string]any{"invite": code, "role": *role, "expires": expires.UTC().Format(wire.TimeFormat), "uses": *uses})
-			}
-			fmt.Printf("Invite for %s: %s (good for %d hours, %d device(s))\n", *role, code, *hours, *uses)
-			return nil
-		})
-	}
-	root.AddCommand(c)
-	return root
 }
 
 func superuserCommand(open Open) *cobra.Command {

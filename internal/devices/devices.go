@@ -56,14 +56,21 @@ func codeFrom(read func([]byte) (int, error)) (string, error) {
 	if _, err := read(raw); err != nil {
 		return "", err
 	}
-	code := make([]byte, 0, 14)
-	for i, b := range raw {
-		if i == 4 || i == 8 {
-			code = append(code, '-')
-		}
+	code := make([]byte, 0, 12)
+	for _, b := range raw {
 		code = append(code, codeAlphabet[int(b)%len(codeAlphabet)])
 	}
-	return string(code), nil
+	return SpacedCode(string(code)), nil
+}
+
+// SpacedCode writes a code as it is printed: in groups of four.
+func SpacedCode(code string) string {
+	var groups []string
+	for rest := NormaliseCode(code); rest != ""; {
+		n := min(4, len(rest))
+		groups, rest = append(groups, rest[:n]), rest[n:]
+	}
+	return strings.Join(groups, "-")
 }
 
 // MakeInvite stores an invite and gives its code; code "" makes one. Uses 0 is

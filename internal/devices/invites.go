@@ -132,12 +132,9 @@ func (s *Service) make(code string, i records.Invite, may func(*records.People, 
 	return m, refused(err)
 }
 
-// Poster makes a poster of a site at the server's command line; the site's
-// earlier one ends.
-func (s *Service) Poster(i records.Invite) (Made, error) {
-	i.Poster = true
-	return s.make("", i, nil)
-}
+// Make makes an invite at the server's command line, where nobody asks what the
+// maker may give.
+func (s *Service) Make(i records.Invite) (Made, error) { return s.make("", i, nil) }
 
 // Invites lists what a person may see of invites: coordinators those that
 // their organization looks after, admins all. not_allowed.

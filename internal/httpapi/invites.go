@@ -64,15 +64,23 @@ func (a *API) MakeInvite(e *core.RequestEvent) (*wire.InviteMade, error) {
 // address is where devices reach this server: the address in the settings, if
 // somebody has set one, else the one that was asked.
 func (a *API) address(e *core.RequestEvent) string {
-	set := e.App.Settings().Meta.AppURL
-	if u, err := url.Parse(set); err == nil && u.Host != "" && u.Hostname() != "localhost" {
-		return strings.TrimRight(set, "/")
+	if set := a.PublicURL(); set != "" {
+		return set
 	}
 	scheme := "http"
 	if e.IsTLS() || strings.EqualFold(e.Request.Header.Get("X-Forwarded-Proto"), "https") {
 		scheme = "https"
 	}
 	return scheme + "://" + e.Request.Host
+}
+
+// PublicURL is the address in the settings, "" where nobody has set one.
+func (a *API) PublicURL() string {
+	set := a.Store.App.Settings().Meta.AppURL
+	if u, err := url.Parse(set); err == nil && u.Host != "" && u.Hostname() != "localhost" {
+		return strings.TrimRight(set, "/")
+	}
+	return ""
 }
 
 // Invites is GET /api/fieldpost/invites.

@@ -308,3 +308,37 @@ func (s *Store) named(collection, id string) (wire.Named, error) {
 	}
 	return wire.Named{ID: id, Name: r.GetString("name")}, nil
 }
+
+// Absent tells that an error says of a record that it is not there.
+func Absent(err error) bool { return absent(err) }
+
+// StaffView is a staff person as those see them who serve their site: by a
+// made label, because there is no name.
+type StaffView struct {
+	ID          string       `json:"id"`
+	Label       string       `json:"label"`
+	Sites       []wire.Named `json:"sites"`
+	Unconfirmed bool         `json:"unconfirmed"`
+}
+
+// Staff lists the staff of all sites, or the unconfirmed alone, by label: the
+// order in which they came would be told to nobody.
+func (s *Store) Staff(unconfirmed bool) ([]StaffView, error) {
+	filter := "role = 'staff'"
+	if unconfirmed {
+		filter += " && unconfirmed = true"
+	}
+	found, err := s.App.FindRecordsByFilter("users", filter, "label", 0, 0)
+	if err != nil {
+		return nil, fmt.Errorf("list staff: %w", err)
+	}
+	out := make([]StaffView, 0, len(found))
+	for _, r := range found {
+		around, err := s.Surroundings(r.GetString("organization"), r.GetStringSlice("sites"))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, StaffView{ID: r.Id, Label: r.GetString("label"), Sites: around.Sites, Unconfirmed: r.GetBool("unconfirmed")})
+	}
+	return out, nil
+}

@@ -6,13 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/pocketbase/dbx"
 
 	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/journal"
-	"github.com/fieldpost/fieldpost/internal/records"
 )
 
 // ErrDirty and ErrNewer tell that the journal's schema keeps the server from
@@ -71,46 +69,5 @@ func Mend(dir string) error {
 	return journal.Mend(db)
 }
 
-// InviteRequest asks for an invite by names, as a person at the server's own
-// command line gives them. What has no such name yet is made.
-type InviteRequest struct {
-	Role         string
-	Organization string
-	Sites        []string
-	ServedBy     string // serves the sites that are made here
-	Venue        string // kind of place of the sites that are made here
-	Uses         int
-	Hours        int
-}
-
 // ValidRole tells whether a role is one of the access table.
 func ValidRole(role string) bool { return slices.Contains(access.Roles, access.Role(role)) }
-
-// MakeInvite makes an invite and gives its code and the time it expires.
-func (s *Services) MakeInvite(req InviteRequest) (code string, expires time.Time, err error) {
-	i := records.Invite{Role: access.Role(req.Role), Uses: req.Uses, Expires: s.Store.Now().Add(time.Duration(req.Hours) * time.Hour)}
-	err = s.Store.TransactPeople(func(tx *records.People) (err error) {
-		if i.Organization, err = tx.FindOrMake("organizations", req.Organization, nil); err != nil {
-			return err
-		}
-		for _, name := range req.Sites {
-			values := map[string]any{"venue": req.Venue, "owner": i.Organization}
-			if req.ServedBy != "" {
-				if values["served_by"], err = tx.FindOrMake("organizations", req.ServedBy, nil); err != nil {
-					return err
-				}
-			}
-			id, err := tx.FindOrMake("sites", name, values)
-			if err != nil {
-				return err
-			}
-			i.Sites = append(i.Sites, id)
-		}
-		return nil
-	})
-	if err != nil {
-		return "", i.Expires, err
-	}
-	code, err = s.Devices.MakeInvite("", i)
-	return code, i.Expires, err
-}
