@@ -1,0 +1,498 @@
+/** A device: one installation and one person, with its vault unlocked. */
+import type { Database } from './database.ts';
+import { Watch, type Clocks } from './clock.ts';
+import { aborted, explain, vaultLocked } from './errors.ts';
+import { enroll, hello } from './enroll.ts';
+import { newKey } from './keys.ts';
+import { Backoff, final, openStream, type Stream } from './live.ts';
+import { checklistsOf, type Checklist } from './checklist/checklists.ts';
+import { add, createsSeen, entries, everyRow, makeID, parkedRow, renamed, type Entry, type NewOp, type Saved } from './outbox.ts';
+import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull.ts';
+import { emptyPushReport, push, type PushReport } from './push.ts';
+import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
+import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type DeviceRow, type Phase, type RecordRow } from './rows.ts';
+import { sleep, type Session } from './session.ts';
+import type { Store, Writing } from './store.ts';
+import { wordOf, type Activity, type Status } from './sync-state.ts';
+import { Transport } from './transport.ts';
+import { view, type ViewRecord } from './view.ts';
+import type { JsonObject } from './wire/json.ts';
+import type { Hello, Person } from './wire/messages.ts';
+
+const DRAFTS = 'drafts';
+const SETTINGS = 'settings';
+const SAFETY_PULL = 20_000; // a poke that got lost costs no more than this
+const PULL_TIME = 20_000; // of a request while keeping up
+const WAIT = 25_000;
+const QUICK = 2_000; // a held pull that ends earlier, with nothing, was not held
+const UNHELD_REST = 5_000;
+const STREAM_AGAIN = 120_000; // before the stream is tried again
+
+/** What a device takes from outside. The defaults are right for a program; tests put their own time, chance and network in. */
+export interface DeviceOptions {
+  clocks: Clocks;
+  fetch: typeof fetch;
+  random: () => number;
+  sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Bounds one request in ms, without the time that a pull waits. */
+  timeout: number;
+  /** Told at enrolment. */
+  platform: string;
+  /** Everything goes out sealed, also what others than staff save. */
+  sealAll: boolean;
+  /** Autosave and unlocking in other tabs share the vault; a device that keeps up does it in one of them. */
+  stream: boolean;
+}
+
+export const deviceDefaults = (): DeviceOptions => ({
+  clocks: { now: () => Date.now(), elapsed: () => performance.now() },
+  fetch: (...args) => globalThis.fetch(...args),
+  random: Math.random, sleep, timeout: 60_000, platform: 'web', sealAll: false, stream: false,
+});
+
+export interface SyncReport {
+  push: PushReport;
+  pull: PullReport;
+  /** What was handed in for the other vaults on this device. */
+  carried: CarryReport;
+}
+
+/** A draft: what a person has begun. `value` is the screen's own. */
+export interface Draft<T = unknown> {
+  id: string;
+  changed: number;
+  value: T;
+}
+
+export class Device {
+  private readonly watch: Watch;
+  private readonly session: Session;
+  private readonly ending = new AbortController();
+  private readonly listeners = new Set<() => void>();
+  private activity: Activity = 'idle';
+  private next: number | null = null;
+  private wake = (): void => undefined;
+  private nudged = (): void => undefined;
+  private saves = 0;
+
+  constructor(readonly vault: string, private readonly db: Database, private readonly store: Store, private readonly options: DeviceOptions) {
+    this.watch = new Watch(options.clocks);
+    this.session = {
+      store, watch: this.watch, transport: new Transport(options.fetch, this.watch, options.timeout), sealAll: options.sealAll,
+      random: options.random, sleep: options.sleep, batch: 0, page: 0,
+    };
+    store.onChange((own) => {
+      if (!own) this.saved(); // another tab may have saved something
+      this.tell();
+    });
+  }
+
+  /** Gives a new vault its id and key. A crash may leave one without, so every unlocking looks. */
+  async ensureIdentity(): Promise<void> {
+    const there = await this.store.read('read device', (tx) => tx.get<DeviceRow>('device', 'device'));
+    if (there) return;
+    const { stored } = await newKey();
+    await this.store.write('make device', async (tx) => {
+      if (!(await tx.get('device', 'device'))) putDevice(tx, newDeviceRow({ id: makeID(), key: stored }));
+    });
+  }
+
+  /** Ends when the vault is locked. */
+  get locked(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  /** Ends all that is under way and forgets the keys and what was read. The device is of no more use; unlock the vault for another. */
+  lock(): void {
+    if (this.ending.signal.aborted) return;
+    this.ending.abort(vaultLocked());
+    this.store.close();
+    this.tell();
+    this.listeners.clear();
+  }
+
+  /** Is told when anything may have changed: what was saved, pulled, how the exchange stands. Gives the way to stop. */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private tell(): void {
+    for (const l of [...this.listeners]) l();
+  }
+
+  private open(): void {
+    if (this.ending.signal.aborted) throw vaultLocked();
+  }
+
+  private signal(given?: AbortSignal): AbortSignal {
+    return given ? AbortSignal.any([given, this.ending.signal]) : this.ending.signal;
+  }
+
+  /** Fails as vault_locked what failed because the vault was locked meanwhile. */
+  private async guarded<T>(work: () => Promise<T>): Promise<T> {
+    this.open();
+    try {
+      return await work();
+    } catch (err) {
+      if (this.ending.signal.aborted) throw vaultLocked();
+      if (err instanceof DOMException && err.name === 'AbortError') throw aborted();
+      throw err;
+    }
+  }
+
+  // Enrolling
+
+  /** Asks who answers at an address, before anything is told to it. '' is the page's own origin. */
+  hello(address: string, signal?: AbortSignal): Promise<Hello> {
+    return this.guarded(() => hello(this.session, address, this.signal(signal)));
+  }
+
+  /**
+   * Makes the device known to the server, for a person of its own. Again with the
+   * same invite repeats the answer. Fails with `input` (bad_url, no_invite,
+   * already_enrolled, another_person), `offline`, `not_ours`, `later`, `refused`
+   * (invite_invalid, invite_expired, invite_used, device_exists).
+   */
+  enroll(address: string, invite: string, name: string, signal?: AbortSignal): Promise<Person> {
+    return this.guarded(() => enroll(this.session, address, invite, name, this.options.platform, this.signal(signal)));
+  }
+
+  // Saving
+
+  /**
+   * Saves one act of one or more ops, all or nothing, and returns when it is on
+   * this device's disk (DEV-1). With `draft`, that draft ends in the same
+   * transaction. Fails with `not_enrolled`, `input`, `disk`, `locked`, `store`.
+   */
+  save(ops: readonly NewOp[], options: { draft?: string } = {}): Promise<Saved> {
+    return this.addAs(ops, 0, options.draft);
+  }
+
+  /** Saves a new record. */
+  create(collection: string, fields: JsonObject, options: { draft?: string; id?: string } = {}): Promise<Saved> {
+    const { draft, id } = options;
+    return this.save([{ op: 'create', collection, fields, ...(id === undefined ? {} : { id }) }], draft === undefined ? {} : { draft });
+  }
+
+  /** Saves a change of some fields of a record, made on what is confirmed here. */
+  update(collection: string, id: string, fields: JsonObject): Promise<Saved> {
+    return this.save([{ op: 'update', collection, id, fields }]);
+  }
+
+  private addAs(ops: readonly NewOp[], correctionOf: number, draft?: string): Promise<Saved> {
+    return this.guarded(async () => {
+      const saved = await add(this.store, this.watch, ops, {
+        sealAll: this.options.sealAll, correctionOf,
+        ...(draft === undefined ? {} : { also: (tx: Writing) => tx.delete(DRAFTS, draft) }),
+      });
+      this.saved();
+      return saved;
+    });
+  }
+
+  private saved(): void {
+    this.saves++;
+    this.wake();
+  }
+
+  // What a person has begun
+
+  /** Keeps a draft. On the disk when it returns: call it at every tap. */
+  keepDraft(id: string, value: unknown): Promise<void> {
+    return this.guarded(() => this.store.write('keep draft', async (tx) => {
+      tx.put(DRAFTS, id, { changed: this.watch.now().wall, value });
+    }));
+  }
+
+  dropDraft(id: string): Promise<void> {
+    return this.guarded(() => this.store.write('drop draft', async (tx) => tx.delete(DRAFTS, id)));
+  }
+
+  /** The drafts, last changed first. */
+  drafts<T = unknown>(): Promise<Draft<T>[]> {
+    return this.guarded(() => this.store.read('list drafts', async (tx) =>
+      [...await tx.all<{ changed: number; value: T }>(DRAFTS)].map(([id, d]) => ({ id, ...d })).sort((a, b) => b.changed - a.changed)));
+  }
+
+  draft<T = unknown>(id: string): Promise<Draft<T> | null> {
+    return this.guarded(() => this.store.read('read draft', async (tx) => {
+      const d = await tx.get<{ changed: number; value: T }>(DRAFTS, id);
+      return d ? { id, ...d } : null;
+    }));
+  }
+
+  /** What a person has set, sealed like the rest; undefined before. */
+  setting<T>(key: string): Promise<T | undefined> {
+    return this.guarded(() => this.store.read('read setting', (tx) => tx.get<T>(SETTINGS, key)));
+  }
+
+  set(key: string, value: unknown): Promise<void> {
+    return this.guarded(() => this.store.write('keep setting', async (tx) => {
+      if (value === undefined) tx.delete(SETTINGS, key);
+      else tx.put(SETTINGS, key, value);
+    }));
+  }
+
+  // What is here
+
+  /** Makes a record id. */
+  newID(): string {
+    return makeID();
+  }
+
+  /** A collection's records, by id: what was pulled with own changes laid over it. */
+  records(collection: string): Promise<ViewRecord[]> {
+    return this.guarded(() => this.store.read('read view', (tx) => view(tx, collection)));
+  }
+
+  /** One record; null when there is none. */
+  record(collection: string, id: string): Promise<ViewRecord | null> {
+    return this.guarded(() => this.store.read('read view', async (tx) => (await view(tx, collection, id))[0] ?? null));
+  }
+
+  /** The collections that the view holds records of. */
+  collections(): Promise<string[]> {
+    return this.guarded(() => this.store.read('read view', async (tx) => {
+      const names = new Set((await device(tx)).collections);
+      for (const row of await everyRow(tx)) for (const t of row.touched) names.add(t.collection);
+      return [...names].sort();
+    }));
+  }
+
+  /** A collection as the server last showed it, without own changes: id to version. */
+  confirmed(collection: string): Promise<Map<string, number>> {
+    return this.guarded(() => this.store.read('read view', async (tx) =>
+      new Map([...await tx.all<RecordRow>(recordsOf(collection))].map(([id, r]) => [id, r.seq]))));
+  }
+
+  /** The checklists on this device: by key, newest version first, the person's language (or `locale`) first. */
+  checklists(locale?: string): Promise<Checklist[]> {
+    return this.guarded(() => this.store.read('read checklists', async (tx) =>
+      checklistsOf(await view(tx, 'checklists'), locale ?? (await device(tx)).person?.locale ?? 'en')));
+  }
+
+  // The outbox
+
+  /** Mutations in the order of making: those of the given phases, or all. */
+  outbox(...phases: Phase[]): Promise<Entry[]> {
+    return this.guarded(() => this.store.read('list outbox', (tx) => entries(tx, (r) => phases.length === 0 || phases.includes(r.phase))));
+  }
+
+  /** Sends a parked mutation again at the next sync, as it is. */
+  async retry(n: number): Promise<void> {
+    await this.guarded(() => this.store.write('retry', async (tx) => {
+      putRow(tx, { ...await parkedRow(tx, n), phase: 'waiting', code: '', message: '', fails: 0 });
+    }));
+    this.saved();
+  }
+
+  /**
+   * Saves a corrected copy of a parked mutation as one of its own; the parked one
+   * stays, marked as corrected. Records that it would have created get new ids.
+   */
+  async correct(n: number, ops: readonly NewOp[], options: { draft?: string } = {}): Promise<Saved> {
+    const { pos } = await this.guarded(() => this.store.read('read outbox', (tx) => parkedRow(tx, n)));
+    return this.addAs(renamed(ops), pos, options.draft);
+  }
+
+  /** Everything that waits (with `parked`, what needs attention too) as a recovery file: sealed, signed, for anybody to carry. */
+  exportRecovery(parked = false): Promise<Exported> {
+    return this.guarded(() => exportRecovery(this.session, parked));
+  }
+
+  /** Hands in a recovery file, whoever wrote it, with this device's own access. */
+  deliverRecovery(file: string, signal?: AbortSignal): Promise<Delivered> {
+    return this.guarded(() => deliverRecovery(this.session, file, this.signal(signal)));
+  }
+
+  // The exchange
+
+  /** Sends everything that waits. What has no verdict when it fails still waits. */
+  async push(signal?: AbortSignal): Promise<PushReport> {
+    const report = emptyPushReport();
+    await this.guarded(() => push(this.session, report, this.signal(signal)));
+    return report;
+  }
+
+  /** Brings the confirmed view up to date. What waits in the outbox plays no part (PULL-5). */
+  async pull(options: PullOptions = {}, signal?: AbortSignal): Promise<PullReport> {
+    const report = emptyPullReport();
+    await this.guarded(() => pull(this.session, report, options, this.signal(signal)));
+    return report;
+  }
+
+  /** Compares the view with the server's, and mends what differs (PULL-8). Pulls do it by themselves once a day. */
+  check(signal?: AbortSignal): Promise<PullReport> {
+    return this.pull({ check: true }, signal);
+  }
+
+  /**
+   * Sends what waits, hands in what other vaults on this device hold, and brings
+   * the view up to date. A push that fails on the server's side does not keep the
+   * pull from going. When the server's history has gone back, what it lost is
+   * sent again before this returns. The first error is the one to show.
+   */
+  async sync(signal?: AbortSignal, options: PullOptions = {}): Promise<SyncReport> {
+    const report: SyncReport = { push: emptyPushReport(), pull: emptyPullReport(), carried: { delivered: 0, left: 0 } };
+    const ending = this.signal(signal);
+    await this.guarded(async () => {
+      let failure: unknown;
+      try {
+        await push(this.session, report.push, ending);
+      } catch (err) {
+        if (['offline', 'not_ours', 'not_enrolled', 'aborted', 'locked'].includes(explain(err).kind)) throw err;
+        failure = err;
+      }
+      try {
+        await pull(this.session, report.pull, options, ending);
+        if (failure === undefined && report.pull.rewound) {
+          await push(this.session, report.push, ending);
+          await pull(this.session, report.pull, {}, ending);
+        }
+        await this.carry(report, ending);
+      } catch (err) {
+        failure ??= err;
+      }
+      if (failure !== undefined) throw failure;
+    });
+    return report;
+  }
+
+  private async carry(report: SyncReport, signal: AbortSignal): Promise<void> {
+    // What the server lost, it lost of the others too.
+    const lost = report.push.rewound || report.pull.rewound;
+    const mine = this.vault;
+    if (lost) await this.db.run('carry again', () => this.db.carried.filter((c) => c.vault !== mine && c.delivered !== 0).modify({ delivered: 0 }));
+    report.carried = await deliverCarried(this.session, this.db, mine, this.watch.now().wall, signal);
+  }
+
+  /**
+   * Keeps in step until the signal ends or the vault is locked: at once, after
+   * each save, at each poke; after a failure it rests longer each time (DEV-4).
+   * Of several tabs one does it and the others wait to take over. It fails, with
+   * the activity `stopped`, where waiting does not help: `refused`,
+   * `not_enrolled`, `store`, `disk`.
+   */
+  async keep(signal?: AbortSignal): Promise<void> {
+    const ending = this.signal(signal);
+    try {
+      await this.guarded(() => this.store.locks.hold(this.store.lockName('live'), () => this.keepUp(ending), ending));
+    } catch (err) {
+      const e = explain(err);
+      if (ending.aborted || e.kind === 'aborted') {
+        this.enter('idle');
+        return;
+      }
+      this.enter('stopped');
+      throw e;
+    }
+  }
+
+  /** Tries again now what rests: the network has come back, or a person asks. */
+  nudge(): void {
+    this.nudged();
+    this.saved();
+  }
+
+  private enter(activity: Activity, next: number | null = null): void {
+    if (this.activity === activity && this.next === next) return;
+    this.activity = activity;
+    this.next = next;
+    this.tell();
+  }
+
+  private async keepUp(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff();
+    let stream = null as Stream | null;
+    let streamAt = -Infinity;
+    try {
+      for (;;) {
+        try {
+          if (this.activity !== 'live' && this.activity !== 'polling') this.enter('syncing');
+          const saves = this.saves;
+          await this.sync(signal, { within: PULL_TIME });
+          if (this.options.stream && !stream && this.options.clocks.elapsed() - streamAt > STREAM_AGAIN) {
+            streamAt = this.options.clocks.elapsed();
+            stream = await openStream(this.session, this.options.fetch, signal);
+            if (stream) await this.pull({ within: PULL_TIME }, signal); // what came before it was subscribed
+          }
+          backoff.reset();
+          this.enter(stream ? 'live' : 'polling');
+          if (stream) {
+            if (!(await this.untilPoked(stream, saves, signal))) {
+              stream.close();
+              stream = null;
+            }
+          } else await this.untilPulled(saves, signal);
+        } catch (err) {
+          const e = explain(err);
+          if (signal.aborted || e.kind === 'aborted') throw e;
+          stream?.close();
+          stream = null;
+          if (final(e)) throw e;
+          const rest = backoff.rest(this.options.random, e);
+          this.enter('resting', this.options.clocks.now() + rest);
+          await this.restOrNudge(rest, signal);
+          this.enter('syncing');
+        }
+      }
+    } finally {
+      stream?.close();
+    }
+  }
+
+  /** Waits for a poke, a save of this device, or the time to pull anyway. */
+  private async untilPoked(stream: Stream, saves: number, signal: AbortSignal): Promise<boolean> {
+    if (this.saves !== saves) return true;
+    const woken = new Promise<true>((resolve) => { this.wake = () => resolve(true); });
+    return Promise.race([stream.poked(SAFETY_PULL, signal), woken]);
+  }
+
+  /** Lets the server hold a pull; a save of this device ends it. */
+  private async untilPulled(saves: number, signal: AbortSignal): Promise<void> {
+    if (this.saves !== saves) return;
+    const woken = new AbortController();
+    this.wake = () => woken.abort();
+    const began = this.options.clocks.elapsed();
+    const either = AbortSignal.any([signal, woken.signal]);
+    try {
+      const { changes } = await this.pull({ wait: WAIT, within: PULL_TIME }, either);
+      if (changes.length === 0 && this.options.clocks.elapsed() - began < QUICK) await this.options.sleep(UNHELD_REST, either);
+    } catch (err) {
+      if (signal.aborted || !woken.signal.aborted) throw err;
+    }
+  }
+
+  private async restOrNudge(ms: number, signal: AbortSignal): Promise<void> {
+    const nudged = new AbortController();
+    this.nudged = () => nudged.abort();
+    try {
+      await this.options.sleep(ms, AbortSignal.any([signal, nudged.signal]));
+    } catch (err) {
+      if (signal.aborted || !nudged.signal.aborted) throw err;
+    }
+  }
+
+  /** Where the device stands. It asks nobody. */
+  status(): Promise<Status> {
+    return this.guarded(() => this.store.read('read status', async (tx) => {
+      const st = await device(tx);
+      const seen = await seenIDs(tx);
+      const status: Status = {
+        device: st.id, name: st.name, enrolled: st.token !== '', person: st.person, url: st.url, lineage: st.lineage.map((l) => l.id),
+        saved: 0, waiting: 0, received: 0, seen: 0, attention: 0, corrected: 0, oldestWaiting: null, drafts: (await tx.all(DRAFTS)).size,
+        pulled: st.viewEpoch !== null, resetting: st.resetting, lastContact: st.contact || null, offset: st.offset, problem: st.problem,
+        checked: st.checked || null, doubtful: Object.keys(st.doubtful).sort(), activity: this.activity, next: this.next,
+      };
+      for (const row of await everyRow(tx)) {
+        status.saved++;
+        const word = wordOf(row.phase, createsSeen(row, seen));
+        status[word === 'saved' ? 'corrected' : word]++;
+        if (word === 'waiting' && (status.oldestWaiting === null || row.made < status.oldestWaiting)) status.oldestWaiting = row.made;
+      }
+      return status;
+    }));
+  }
+}
+

@@ -1,0 +1,19 @@
+/** The device library: vaults, a device in each, its outbox, view and exchange with a server. See README.md. */
+export { Vaults, UnlockError, strength, WRONG_LIMIT, type Strength, type VaultInfo, type VaultOptions } from './vaults.ts';
+export { Device, type DeviceOptions, type Draft, type SyncReport } from './device.ts';
+export { AutoLock, type AutoLockOptions } from './autolock.ts';
+export { SdkError, explain, type ErrorKind } from './errors.ts';
+export { reasonOf, wordOf, type Activity, type Reason, type Remedy, type Status, type Word } from './sync-state.ts';
+export type { Entry, NewOp, Saved } from './outbox.ts';
+export type { Phase, Problem, Ref } from './rows.ts';
+export type { ViewRecord } from './view.ts';
+export type { PushReport } from './push.ts';
+export type { Change, CheckReport, PullOptions, PullReport } from './pull.ts';
+export type { CarryReport, Delivered, Exported } from './recovery.ts';
+export type { Clocks } from './clock.ts';
+export { asked, unfit, type Answers, type Conditions } from './checklist/asked.ts';
+export { newest, type Checklist, type Item } from './checklist/checklists.ts';
+export { parseExpression, Expression, ExpressionError } from './checklist/expression.ts';
+export { triageID } from './wire/ids.ts';
+export { parseTime, timeText, type Hello, type Limits, type Op, type OpKind, type Person, type Role, type Verdict } from './wire/messages.ts';
+export type { Json, JsonObject } from './wire/json.ts';

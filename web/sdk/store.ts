@@ -1,0 +1,271 @@
+/**
+ * The store of one vault: rows in groups, all sealed. WebCrypto is asynchronous
+ * and an IndexedDB transaction does not wait, so a write is made in three
+ * steps: everything is computed from what was read, everything is sealed, and
+ * one transaction puts it down, all or nothing. A lock keeps other writers out
+ * meanwhile; the vault's revision, looked at inside that transaction, would
+ * notice one that got in all the same.
+ */
+import type { Carried, Cell, Database } from './database.ts';
+import { damaged, SdkError, vaultLocked } from './errors.ts';
+import type { Locks } from './locks.ts';
+import type { Sealer } from './sealer.ts';
+
+/** Rows are never changed in place: a changed row is a new one. */
+export interface Reading {
+  get<T>(group: string, key: string): Promise<T | undefined>;
+  /** All rows of a group by their key, in the order of keys. */
+  all<T>(group: string): Promise<ReadonlyMap<string, T>>;
+}
+
+export interface Writing extends Reading {
+  put(group: string, key: string, row: unknown): void;
+  delete(group: string, key: string): void;
+  /** Keeps a carried mutation beside the vault, by the key of what it carries. */
+  carry(key: string, row: Omit<Carried, 'k' | 'vault'>): void;
+  /** Changes or drops a carried mutation. */
+  carried(key: string, change: Partial<Pick<Carried, 'delivered' | 'code' | 'notBefore'>> | null): void;
+}
+
+interface Loaded {
+  rev: number;
+  groups: Map<string, Map<string, unknown>>;
+  single: Map<string, unknown>; // by group and key; undefined: known to be absent
+}
+
+class Moved extends Error {}
+
+const retries = 5;
+const join = (group: string, key: string): string => `${group}\n${key}`;
+
+export class Store {
+  private loaded: Loaded = { rev: -1, groups: new Map(), single: new Map() };
+  private closed = false;
+  private readonly channel: BroadcastChannel | undefined;
+  private readonly listeners = new Set<(own: boolean) => void>();
+
+  constructor(private readonly db: Database, private readonly vault: string, private readonly sealer: Sealer, readonly locks: Locks) {
+    if (typeof BroadcastChannel !== 'undefined') {
+      this.channel = new BroadcastChannel(`${db.name}/${vault}`);
+      this.channel.onmessage = (): void => this.tell(false);
+      // In Node an open channel would keep the process from ending.
+      (this.channel as unknown as { unref?: () => void }).unref?.();
+    }
+  }
+
+  /** The name of a lock that is this vault's in all tabs. */
+  lockName(what: string): string {
+    return `${this.db.name}/${this.vault}/${what}`;
+  }
+
+  /** Is told after each write: `own` tells one of this tab's from another's. */
+  onChange(listener: (own: boolean) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private tell(own: boolean): void {
+    for (const l of [...this.listeners]) l(own);
+  }
+
+  /** Forgets what was read and the keys. What is under way fails with `vault_locked`. */
+  close(): void {
+    this.closed = true;
+    this.forget();
+    this.sealer.close();
+    this.channel?.close();
+    this.listeners.clear();
+  }
+
+  private forget(): void {
+    this.loaded = { rev: -1, groups: new Map(), single: new Map() };
+  }
+
+  /** Reads from one state of the vault. */
+  async read<T>(op: string, work: (tx: Reading) => Promise<T>): Promise<T> {
+    for (let i = 0; i < retries; i++) {
+      const snapshot = await this.begin(op);
+      const result = await work(snapshot);
+      if (!snapshot.fetched || (await this.revision(op)) === snapshot.rev) return result;
+    }
+    return this.locks.hold(this.lockName('store'), async () => work(await this.begin(op)));
+  }
+
+  /** Computes and writes, all or nothing. When it returns, it is on the disk. */
+  async write<T>(op: string, work: (tx: Writing) => Promise<T>): Promise<T> {
+    return this.locks.hold(this.lockName('store'), async () => {
+      for (let i = 0; ; i++) {
+        const tx = await this.begin(op);
+        const result = await work(tx);
+        try {
+          await this.commit(op, tx);
+          return result;
+        } catch (err) {
+          this.forget();
+          if (!(err instanceof Moved) || i >= retries) throw err;
+        }
+      }
+    });
+  }
+
+  private async revision(op: string): Promise<number> {
+    if (this.closed) throw vaultLocked();
+    return this.db.run(op, async () => (await this.db.revisions.get(this.vault))?.rev ?? 0);
+  }
+
+  private async begin(op: string): Promise<Snapshot> {
+    const rev = await this.revision(op);
+    if (this.loaded.rev !== rev) this.loaded = { rev, groups: new Map(), single: new Map() };
+    return new Snapshot(this.db, this.sealer, this.loaded, op);
+  }
+
+  private async commit(op: string, tx: Snapshot): Promise<void> {
+    if (!tx.changed) return;
+    const { puts, deletes, carries, carryChanges } = await tx.sealed(this.vault);
+    if (this.closed) throw vaultLocked();
+    const { db } = this;
+    await db.run(op, () => db.transaction('rw', db.vaults, db.cells, db.carried, db.revisions, async () => {
+      if (!(await db.vaults.get(this.vault))) throw new SdkError('locked', 'vault_gone', 'This vault is no longer on this device.');
+      const rev = (await db.revisions.get(this.vault))?.rev ?? 0;
+      if (rev !== tx.rev) throw new Moved();
+      if (puts.length) await db.cells.bulkPut(puts);
+      if (deletes.length) await db.cells.bulkDelete(deletes);
+      if (carries.length) await db.carried.bulkPut(carries);
+      for (const [k, change] of carryChanges) {
+        if (change) await db.carried.update(k, change);
+        else await db.carried.delete(k);
+      }
+      await db.revisions.put({ vault: this.vault, rev: rev + 1 });
+    }));
+    if (this.closed) return;
+    this.loaded = tx.settled();
+    this.channel?.postMessage(null);
+    this.tell(true);
+  }
+}
+
+/** One state of the vault, with what is to be written over it. */
+class Snapshot implements Writing {
+  readonly rev: number;
+  fetched = false;
+  private readonly over = new Map<string, Map<string, unknown>>(); // undefined: deleted
+  private readonly carries: [string, Omit<Carried, 'k' | 'vault'>][] = [];
+  private readonly carryChanges = new Map<string, Partial<Carried> | null>();
+
+  constructor(private readonly db: Database, private readonly sealer: Sealer, private readonly loaded: Loaded, private readonly op: string) {
+    this.rev = loaded.rev;
+  }
+
+  get changed(): boolean {
+    return this.over.size > 0 || this.carries.length > 0 || this.carryChanges.size > 0;
+  }
+
+  async get<T>(group: string, key: string): Promise<T | undefined> {
+    const over = this.over.get(group);
+    if (over?.has(key)) return over.get(key) as T | undefined;
+    const all = this.loaded.groups.get(group);
+    if (all) return all.get(key) as T | undefined;
+    const at = join(group, key);
+    if (!this.loaded.single.has(at)) {
+      this.fetched = true;
+      const k = this.sealer.name(at);
+      const cell = await this.db.run(this.op, () => this.db.cells.get(k));
+      this.loaded.single.set(at, cell ? (await this.open(cell)).row : undefined);
+    }
+    return this.loaded.single.get(at) as T | undefined;
+  }
+
+  async all<T>(group: string): Promise<ReadonlyMap<string, T>> {
+    let rows = this.loaded.groups.get(group);
+    if (!rows) {
+      this.fetched = true;
+      const g = this.sealer.name(group);
+      const cells = await this.db.run(this.op, () => this.db.cells.where('g').equals(g).toArray());
+      const opened = await Promise.all(cells.map((c) => this.open(c)));
+      opened.sort((a, b) => (a.key < b.key ? -1 : 1));
+      rows = new Map(opened.map(({ key, row }) => [key, row]));
+      this.loaded.groups.set(group, rows);
+    }
+    const over = this.over.get(group);
+    if (!over) return rows as ReadonlyMap<string, T>;
+    return merged(rows, over) as ReadonlyMap<string, T>;
+  }
+
+  put(group: string, key: string, row: unknown): void {
+    this.staged(group).set(key, row);
+  }
+
+  delete(group: string, key: string): void {
+    this.staged(group).set(key, undefined);
+  }
+
+  carry(key: string, row: Omit<Carried, 'k' | 'vault'>): void {
+    this.carries.push([key, row]);
+    this.carryChanges.delete(key);
+  }
+
+  carried(key: string, change: Partial<Carried> | null): void {
+    const before = this.carryChanges.get(key);
+    this.carryChanges.set(key, change && before ? { ...before, ...change } : change);
+  }
+
+  private staged(group: string): Map<string, unknown> {
+    let over = this.over.get(group);
+    if (!over) this.over.set(group, over = new Map());
+    return over;
+  }
+
+  private async open(cell: Cell): Promise<{ key: string; row: unknown }> {
+    const plain = await this.sealer.open(cell.k, cell.c);
+    try {
+      const { k, r } = JSON.parse(plain) as { k: string; r: unknown };
+      return { key: k, row: r };
+    } catch (err) {
+      throw damaged(err);
+    }
+  }
+
+  async sealed(vault: string): Promise<{ puts: Cell[]; deletes: string[]; carries: Carried[]; carryChanges: [string, Partial<Carried> | null][] }> {
+    const puts: Promise<Cell>[] = [];
+    const deletes: string[] = [];
+    for (const [group, rows] of this.over) {
+      const g = this.sealer.name(group);
+      for (const [key, row] of rows) {
+        const k = this.sealer.name(join(group, key));
+        if (row === undefined) deletes.push(k);
+        else puts.push(this.sealer.seal(k, JSON.stringify({ k: key, r: row })).then((c) => ({ k, g, v: vault, c })));
+      }
+    }
+    const name = (key: string): string => this.sealer.name(join('carried', key));
+    return {
+      puts: await Promise.all(puts), deletes,
+      carries: this.carries.map(([key, row]) => ({ ...row, k: name(key), vault })),
+      carryChanges: [...this.carryChanges].map(([key, change]) => [name(key), change]),
+    };
+  }
+
+  /** What is known from now on. Readers of the state before keep theirs. */
+  settled(): Loaded {
+    const groups = new Map(this.loaded.groups);
+    const single = new Map<string, unknown>();
+    for (const [group, over] of this.over) {
+      const all = groups.get(group);
+      if (all) groups.set(group, merged(all, over));
+      else for (const [key, row] of over) single.set(join(group, key), row);
+    }
+    return { rev: this.rev + 1, groups, single };
+  }
+}
+
+function merged(rows: ReadonlyMap<string, unknown>, over: ReadonlyMap<string, unknown>): Map<string, unknown> {
+  const out = new Map(rows);
+  let added = false;
+  for (const [key, row] of over) {
+    if (row === undefined) out.delete(key);
+    else {
+      added ||= !out.has(key);
+      out.set(key, row);
+    }
+  }
+  return added ? new Map([...out].sort(([a], [b]) => (a < b ? -1 : 1))) : out;
+}

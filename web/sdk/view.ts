@@ -1,0 +1,93 @@
+/** What the person sees: the confirmed view with own changes laid over it (PULL-5). */
+import { bodyOf, createsSeen, everyRow } from './outbox.ts';
+import { device, recordsOf, seenIDs, type DeviceRow, type RecordRow } from './rows.ts';
+import type { Reading } from './store.ts';
+import { wordOf, type Word } from './sync-state.ts';
+import { equalJSON } from './wire/canonical.ts';
+import { isObject } from './wire/json.ts';
+import type { Op } from './wire/messages.ts';
+import { upgrade } from './wire/schemas.ts';
+
+export interface ViewRecord {
+  collection: string;
+  id: string;
+  /** The confirmed version; 0 when the record is only here. */
+  seq: number;
+  /** Own records not yet pulled lack what the server sets. */
+  fields: { [field: string]: unknown };
+  /** Of what this device created; null for what came from others. */
+  word: Word | null;
+  /** The newest own mutation laid over it; 0: none. */
+  n: number;
+}
+
+/** A collection's records by id, or one of them. */
+export async function view(tx: Reading, collection: string, id?: string): Promise<ViewRecord[]> {
+  const st = await device(tx);
+  const records = new Map<string, ViewRecord>();
+  if (id === undefined) {
+    for (const [rid, row] of await tx.all<RecordRow>(recordsOf(collection))) records.set(rid, confirmed(collection, rid, row));
+  } else {
+    const row = await tx.get<RecordRow>(recordsOf(collection), id);
+    if (row) records.set(id, confirmed(collection, id, row));
+  }
+  await layOver(tx, st, collection, id, records);
+  return [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+const confirmed = (collection: string, id: string, row: RecordRow): ViewRecord =>
+  ({ collection, id, seq: row.seq, fields: { ...row.record }, word: null, n: 0 });
+
+/**
+ * Applies own changes in their order: those that wait, and those that are
+ * acknowledged but came after the last pull. Refused reports are shown and need
+ * attention; refused changes of other records are not laid over them. Reports of
+ * staff are never pulled; their device shows them from here.
+ */
+async function layOver(tx: Reading, st: DeviceRow, collection: string, id: string | undefined, records: Map<string, ViewRecord>): Promise<void> {
+  const staff = st.person?.role === 'staff';
+  const seen = await seenIDs(tx);
+  const mine = (t: { collection: string; id: string }): boolean => t.collection === collection && (id === undefined || t.id === id);
+  for (const row of await everyRow(tx)) {
+    if (!row.touched.some(mine)) continue;
+    const word = wordOf(row.phase, createsSeen(row, seen));
+    for (const t of row.touched) {
+      const r = t.op === 'create' && mine(t) ? records.get(t.id) : undefined;
+      if (r) r.word = word;
+    }
+    if (row.phase === 'corrected') continue;
+    const ahead = row.phase === 'waiting' || (row.phase === 'acknowledged' && row.ack > st.pulledAcks);
+    if (!ahead && row.phase !== 'parked' && !staff) continue;
+    const body = bodyOf(row);
+    for (const made of body?.ops ?? []) {
+      const { op } = upgrade(made, body!.schema); // sent as it was made, shown as this schema has it
+      if (mine(op) && (ahead || op.op === 'create')) lay(records, op, row.n, word);
+    }
+  }
+}
+
+function lay(records: Map<string, ViewRecord>, op: Op, n: number, word: Word): void {
+  const r = records.get(op.id);
+  switch (op.op) {
+    case 'create':
+      // Otherwise the server's copy knows more.
+      if (!r) records.set(op.id, { collection: op.collection, id: op.id, seq: 0, fields: { ...op.fields, id: op.id }, word, n });
+      return;
+    case 'update':
+      if (!r) return; // it is not in the view any more; the change stays in the outbox
+      for (const [k, v] of Object.entries(op.fields ?? {})) r.fields[k] = updated(r.fields[k], v);
+      r.n = n;
+      return;
+    case 'delete':
+      records.delete(op.id);
+  }
+}
+
+/** A field's value after an update: of a set, the list with elements added and removed. */
+function updated(old: unknown, change: unknown): unknown {
+  if (!Array.isArray(old) || !isObject(change) || Object.keys(change).some((k) => k !== 'add' && k !== 'remove')) return change;
+  const list = (v: unknown): unknown[] => (Array.isArray(v) ? (v as unknown[]) : []);
+  const out = (old as unknown[]).filter((v) => !list(change.remove).some((r) => equalJSON(r, v)));
+  for (const v of list(change.add)) if (!out.some((o) => equalJSON(o, v))) out.push(v);
+  return out;
+}
