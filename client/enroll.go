@@ -38,7 +38,9 @@ func (a *challengeAnswer) missing() string {
 	return ""
 }
 
-type renewAnswer wire.RenewAnswer
+type renewAnswer struct {
+	Token string `json:"token"`
+}
 
 func (a *renewAnswer) missing() string {
 	if a.Token == "" {
@@ -318,11 +320,8 @@ func (d *Device) askTokenOnce(ctx context.Context, base, id string, key []byte, 
 		return "", err
 	}
 	var r renewAnswer
-	if _, err = d.exchange(ctx, request{method: http.MethodPost, base: base, path: "/api/sync/renew", body: body}, &r); err != nil {
-		return "", err
-	}
-	d.noteOrder(r.Wipe)
-	return r.Token, nil
+	_, err = d.exchange(ctx, request{method: http.MethodPost, base: base, path: "/api/sync/renew", body: body}, &r)
+	return r.Token, err
 }
 
 // fork goes on under a new id and key, because the store is a copy of one that

@@ -42,8 +42,7 @@ type Options struct {
 	// in place of making one.
 	MustExist bool
 
-	maxPages int               // of the store, for tests of a full disk
-	died     func(step string) // called between the steps of a wipe, for tests of a crash
+	maxPages int // of the store, for tests of a full disk
 }
 
 func (o Options) withDefaults() Options {

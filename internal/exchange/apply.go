@@ -138,7 +138,7 @@ func (o *opRun) fields() error {
 		if len(text) > wire.MaxExtraBytes {
 			return refuse(wire.CodeTooLarge, "More than 4 KB that this server does not understand.")
 		}
-		if err := json.Unmarshal([]byte(o.s.veil(o.c, string(text))), &o.w.Extra); err != nil {
+		if err := json.Unmarshal([]byte(o.s.veil(o.c, string(text), o.op.ID)), &o.w.Extra); err != nil {
 			return fmt.Errorf("read extra of %s: %w", o.op.ID, err)
 		}
 		o.verdict.Code = wire.CodeKeptExtra
@@ -232,7 +232,7 @@ func (o *opRun) again(clock *journal.RecordClock) error {
 	if err != nil {
 		return err
 	}
-	if len(past) == 0 || past[0].Op != wire.OpCreate || past[0].Actor != o.c.actor || !o.same(o.inThisSchema(&past[0])) ||
+	if len(past) == 0 || past[0].Op != wire.OpCreate || past[0].Actor != o.s.Store.SignedBy(o.w, o.op.ID) || !o.same(o.inThisSchema(&past[0])) ||
 		!wire.EqualJSON(past[0].Extra["fields"], o.w.Extra["fields"]) {
 		return refuse(wire.CodeInvalid, "The id is taken by another record.")
 	}

@@ -16,8 +16,10 @@ func (s *Service) expect(tx *records.Tx, j *job) error {
 		if len(m.Ops) > 1 {
 			break
 		}
-		c.N = append(c.N, m.N)
-		if p := j.ctx.lineage[m.Stamp.Device]; m.HasTime && p != "" {
+		if !j.ctx.staff { // theirs are stored one by one, under other names
+			c.N = append(c.N, m.N)
+		}
+		if p := j.ctx.lineage[m.Stamp.Device]; m.HasTime && p != "" && !j.ctx.staff {
 			c.Stamps = append(c.Stamps, m.Stamp.WithDevice(p).String())
 		}
 		for _, op := range m.Ops {

@@ -103,7 +103,10 @@ func TestJournalOfEveryWrite(t *testing.T) {
 		if status != http.StatusOK {
 			t.Fatal(status, got)
 		}
-		w.wants(w.last("submissions", id), wire.OpCreate, w.S.Key.Person(dee.User.ID), dee.User.ID)
+		e, now := w.last("submissions", id), w.Clock.Now().UnixMilli()
+		device := w.S.Key.DeviceOn("rest", id)
+		rig.Want(t, []any{e.Actor, e.Device, e.Stamp, e.At}, []any{w.S.Key.PersonOn(dee.User.ID, id), device,
+			hlc.Stamp{Time: hlc.Time{Ms: now}, Device: device}.String(), now})
 	})
 	t.Run("[JOURNAL-1] a batch is journalled op by op, and leaves nothing when one of it fails", func(t *testing.T) {
 		w.on(t)

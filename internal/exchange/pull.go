@@ -89,6 +89,11 @@ func (s *Service) DeviceScopes(d *records.Device) []string {
 	for _, id := range d.Lineage {
 		scopes = append(scopes, journal.SeenScope(s.Key.Device(id)))
 	}
+	if d.Person.Role == access.Staff {
+		for _, o := range d.Person.ServedBy {
+			scopes = append(scopes, journal.StaffScope(o))
+		}
+	}
 	return scopes
 }
 
@@ -165,11 +170,7 @@ func (s *Service) page(sight *records.Sight, d *records.Device, req *wire.PullRe
 	if err != nil {
 		return nil, err
 	}
-	var devices []string
-	for _, id := range d.Lineage {
-		devices = append(devices, s.Key.Device(id))
-	}
-	seen, err := r.Seen(devices, from.Seq, end)
+	seen, err := s.seen(r, d, from.Seq, end)
 	if err != nil {
 		return nil, err
 	}

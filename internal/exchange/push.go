@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/journal"
@@ -21,6 +22,7 @@ type pushing struct {
 	lineage   map[string]string // device id -> pseudonym, its own included
 	own       map[string]bool   // pseudonyms
 	actor     string
+	staff     bool  // sealed (R9): see identity
 	at        int64 // ms, of this receipt
 	offset    int64 // the request's own offset, for mutations without one
 	kept      map[int64]kept
@@ -233,23 +235,11 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 		j.ctx = c
 		return nil
 	}
-	ns := make([]int64, len(j.push.Mutations))
-	for i, m := range j.push.Mutations {
-		ns[i] = m.N
-	}
-	receipts, err := tx.Receipts(c.pseudonym, ns)
-	if err != nil {
+	if forked, err := s.forked(tx, c, j); err != nil {
 		return err
-	}
-	for _, m := range j.push.Mutations {
-		same := sameSent
-		if j.recovered { // written anew each time, by any copy of the store
-			same = sameMutation
-		}
-		if r := receipts[m.N]; r != nil && !same(r.Content, s.content(&m)) {
-			j.err = fault.New(fault.DeviceForked, "Another copy of this device has used these numbers.")
-			return nil
-		}
+	} else if forked {
+		j.err = fault.New(fault.DeviceForked, "Another copy of this device has used these numbers.")
+		return nil
 	}
 	j.ctx = c        // looked at: not before, or a look that failed would not be repeated
 	if j.recovered { // the device itself was not here
@@ -260,7 +250,8 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 
 // pushingOf is what holds for a device and its person at a time (ms).
 func (s *Service) pushingOf(device *records.Device, at int64) *pushing {
-	c := &pushing{device: device, lineage: map[string]string{}, own: map[string]bool{}, at: at, actor: s.Store.Actor(device.Person)}
+	c := &pushing{device: device, lineage: map[string]string{}, own: map[string]bool{}, at: at, actor: s.Store.Actor(device.Person),
+		staff: device.Person.Role == access.Staff}
 	for _, id := range device.Lineage {
 		p := s.Key.Device(id)
 		c.lineage[id], c.own[p] = p, true
@@ -286,22 +277,25 @@ func (s *Service) mutate(tx *records.Tx, c *pushing, m *wire.Received, waits *re
 // where ops were written.
 func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refused *records.Refusal) (*wire.Verdict, error) {
 	tx.NewMutation()
-	content := s.content(m)
-	stored, r, err := s.before(tx, c, m, content)
+	who, err := s.identity(tx, c, m)
+	if err != nil {
+		return nil, err
+	}
+	stored, r, err := s.before(tx, c, m, who)
 	if err != nil {
 		return nil, err
 	}
 	if r != nil && r.refusal == nil {
-		return &r.Verdict, s.again(tx, c, m, r)
+		return &r.Verdict, s.again(tx, c, who, r)
 	}
-	t, err := s.timing(tx, c, m, stored)
+	t, err := s.timing(tx, c, m, stored, who)
 	if err != nil {
 		return nil, err
 	}
 	if refused != nil && refused.Code == wire.CodeMissingDependency && (r != nil || c.device.Revoked || m.Problem != nil) {
 		refused = nil // no waiting makes it one that can be taken
 	}
-	receipt := journal.Receipt{Device: c.pseudonym, N: m.N, Content: content, Stamp: stored, Corrected: t.corrected.Ms, At: c.at}
+	receipt := journal.Receipt{Device: who.device, N: who.n, Content: who.content, Stamp: stored, Corrected: t.corrected.Ms, At: c.at}
 	switch {
 	case refused == nil && r != nil:
 		refused = r.refusal // the stamp is not to be had
@@ -313,7 +307,7 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 	if refused == nil {
 		stamp := m.Stamp.WithDevice(c.lineage[m.Stamp.Device])
 		writer := records.Writer{Person: &c.device.Person, Actor: c.actor, Device: c.pseudonym, Stored: stamp,
-			Corrected: t.corrected, ClockOff: clockOff(t.offset), At: c.at}
+			Corrected: t.corrected, ClockOff: clockOff(t.offset), At: c.at, Sealed: who.sealed, Unnamed: who.unnamed}
 		verdict, err := s.apply(tx, c, m, writer)
 		if err != nil {
 			return nil, err
@@ -328,13 +322,13 @@ func (s *Service) mutateAll(tx *records.Tx, c *pushing, m *wire.Received, refuse
 	}
 	if refused.Code == wire.CodeMissingDependency {
 		if c.at-t.first < 30*24*time.Hour.Milliseconds() {
-			err := tx.Defer(c.pseudonym, m.N, stored, t.corrected.Ms, t.first)
+			err := tx.Defer(who.device, who.n, stored, t.corrected.Ms, t.first)
 			return &wire.Verdict{N: m.N, Verdict: wire.Deferred, Code: refused.Code, Message: refused.Message}, err
 		}
 		refused = &records.Refusal{Code: wire.CodeDependsOnRefused, Message: "What this depends on did not come within 30 days."}
 	}
 	receipt.Verdict = wire.Verdict{N: m.N, Verdict: wire.Refused, Code: refused.Code, Message: refused.Message}
-	receipt.Verdict.Quarantine, err = s.keep(tx, c, m, refused)
+	receipt.Verdict.Quarantine, err = s.keep(tx, c, m, who, refused, clockOff(t.offset))
 	if errors.Is(err, errFull) {
 		return full(m.N), nil // nothing of it was written; the device keeps it
 	}
@@ -355,7 +349,7 @@ type timing struct {
 // timing corrects a stamp (PUSH-12). What was deferred keeps the time that was
 // fixed when it first came, from whichever device of the lineage: the clock may
 // have been put right since.
-func (s *Service) timing(tx *records.Tx, c *pushing, m *wire.Received, stored string) (timing, error) {
+func (s *Service) timing(tx *records.Tx, c *pushing, m *wire.Received, stored string, who *identity) (timing, error) {
 	var corrected, first int64
 	if stored != "" {
 		var err error
@@ -371,6 +365,12 @@ func (s *Service) timing(tx *records.Tx, c *pushing, m *wire.Received, stored st
 		t.first = first
 	}
 	t.corrected = hlc.Correct(m.Stamp.Time, t.offset, t.first)
+	if who.hidden() {
+		// The error of a device's clock is as good as its name, so nothing of its
+		// time is stored (R9).
+		t.corrected = hlc.Time{Ms: t.first}
+		return t, nil
+	}
 	if t.waited {
 		t.corrected = hlc.Time{Ms: corrected, Counter: m.Stamp.Counter}
 		if m.Offset == nil {
@@ -398,13 +398,13 @@ type earlier struct {
 
 // before looks for the mutation's receipt, by (device, n) and by stamp
 // (PUSH-2), and gives the stored stamp, empty where it can't be one.
-func (s *Service) before(tx *records.Tx, c *pushing, m *wire.Received, content []byte) (string, *earlier, error) {
-	r, err := tx.Receipt(c.pseudonym, m.N)
+func (s *Service) before(tx *records.Tx, c *pushing, m *wire.Received, who *identity) (string, *earlier, error) {
+	r, err := tx.Receipt(who.device, who.n)
 	if err != nil {
 		return "", nil, err
 	}
 	if r != nil {
-		r.Verdict.Replayed = true
+		r.Verdict.N, r.Verdict.Replayed = m.N, true
 		return "", &earlier{Receipt: *r}, nil
 	}
 	if !m.HasTime {
@@ -414,14 +414,14 @@ func (s *Service) before(tx *records.Tx, c *pushing, m *wire.Received, content [
 	if !ok {
 		return "", &earlier{refusal: &records.Refusal{Code: wire.CodeInvalid, Message: "The stamp names another device."}}, nil
 	}
-	stored := m.Stamp.WithDevice(pseudonym).String()
+	stored := who.stamp(m, pseudonym)
 	if r, err = tx.ReceiptByStamp(stored); err != nil {
 		return "", nil, err
 	}
 	if r == nil {
 		return stored, nil, nil
 	}
-	if sameMutation(r.Content, content) {
+	if sameMutation(r.Content, who.content) {
 		r.Verdict.N, r.Verdict.Replayed = m.N, true
 		return stored, &earlier{Receipt: *r}, nil
 	}
@@ -430,12 +430,12 @@ func (s *Service) before(tx *records.Tx, c *pushing, m *wire.Received, content [
 
 // again notes that a mutation came under another n: that number is taken now,
 // and something else under it a fork (PUSH-3).
-func (s *Service) again(tx *records.Tx, c *pushing, m *wire.Received, r *earlier) error {
-	if r.Device == c.pseudonym && r.N == m.N {
+func (s *Service) again(tx *records.Tx, c *pushing, who *identity, r *earlier) error {
+	if r.Device == who.device && r.N == who.n {
 		return nil
 	}
 	receipt := r.Receipt
-	receipt.Device, receipt.N, receipt.Stamp, receipt.At = c.pseudonym, m.N, "", c.at
+	receipt.Device, receipt.N, receipt.Stamp, receipt.At = who.device, who.n, "", c.at
 	return settle(tx, true, r.Receipt.Stamp, receipt)
 }
 

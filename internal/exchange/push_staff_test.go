@@ -99,7 +99,8 @@ func TestPushOfSiteStaff(t *testing.T) {
 		_, v := marisol.Create("submissions", with(w.submission(w.site), "author", marisol.User.ID))
 		verdict(t, v, wire.Refused, wire.CodeNotAllowed)
 		text := fmt.Sprint(w.record("quarantine", v.Quarantine))
-		if strings.Contains(text, marisol.User.ID) || !strings.Contains(text, w.S.Key.Person(marisol.User.ID)) {
+		if strings.Contains(text, marisol.User.ID) || strings.Contains(text, w.S.Key.Person(marisol.User.ID)) ||
+			!strings.Contains(text, w.S.Key.PersonOn(marisol.User.ID, w.S.Key.Receipt(marisol.ID, v.N))) {
 			t.Fatal(text)
 		}
 	})

@@ -18,22 +18,27 @@ import (
 // depends on it is refused too (PUSH-7), and keeps the mutation whole in
 // quarantine, all but what is `taken` (PUSH-6). It gives the quarantine
 // record's id.
-func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.Refusal) (string, error) {
+// clockOff is how far its clock was off.
+func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, who *identity, r *records.Refusal, clockOff string) (string, error) {
 	k, ok := c.kept[m.N]
-	if !ok {
-		var err error
-		if k, err = copyOf(m); err != nil {
-			return "", err
-		}
+	var err error
+	switch {
+	case who.hidden():
+		k, err = s.copySealed(c, m, who, clockOff)
+	case !ok:
+		k, err = copyOf(m)
+	}
+	if err != nil {
+		return "", err
 	}
 	ops := k.ops
-	whole := s.veil(c, k.text)
+	whole := s.veil(c, k.text, who.device)
 	if m.HasTime && c.lineage[m.Stamp.Device] == "" {
 		whole = strings.ReplaceAll(whole, m.Stamp.Device, s.Key.Device(m.Stamp.Device))
 	}
 	if r.Code != wire.CodeTaken {
 		// First of all: what has no room must leave nothing.
-		if err := s.room(tx, c, int64(len(whole))); err != nil {
+		if err := s.room(tx, c, who, int64(len(whole))); err != nil {
 			return "", err
 		}
 	}
@@ -50,21 +55,20 @@ func (s *Service) keep(tx *records.Tx, c *pushing, m *wire.Received, r *records.
 	values := map[string]any{"code": r.Code, "message": r.Message, "state": "held", "mutation": json.RawMessage(whole)}
 	site := ""
 	if len(ops) > 0 {
-		values["collection"], values["record"] = clip(ops[0].collection, 200), s.veil(c, clip(ops[0].id, 200))
+		values["collection"], values["record"] = clip(ops[0].collection, 200), s.veil(c, clip(ops[0].id, 200), who.device)
 		site = ops[0].site
 	}
-	var err error
 	if values["organization"], err = tx.OrganizationFor(c.device.Person, site); err != nil {
 		return "", err
 	}
-	if c.device.Person.Role != access.Staff {
+	if !who.hidden() {
 		values["author"] = c.device.Person.ID
 	}
 	id, _, err := tx.SystemSave(c.at, "quarantine", values)
 	if err != nil {
 		return "", err
 	}
-	return id, tx.Hold(journal.Held{Quarantine: id, Device: c.pseudonym, N: m.N, Bytes: int64(len(whole))})
+	return id, tx.Hold(journal.Held{Quarantine: id, Device: who.device, N: who.n, Bytes: int64(len(whole)), Owner: who.owner})
 }
 
 // What one device may have in quarantine (PUSH-10), together with those it
@@ -86,7 +90,10 @@ const signedOut = "This device was signed out. What it hands in is kept for a co
 // room looks whether so many bytes more fit into the device's share. What comes
 // while nothing is held always fits: else something large could never be
 // refused, and its device would send it for ever.
-func (s *Service) room(tx *records.Tx, c *pushing, more int64) error {
+func (s *Service) room(tx *records.Tx, c *pushing, who *identity, more int64) error {
+	if who.hidden() {
+		return s.roomSealed(tx, c, who, more)
+	}
 	if c.family == nil {
 		family, err := s.family(tx, c.device)
 		if err != nil {
@@ -104,8 +111,12 @@ func (s *Service) room(tx *records.Tx, c *pushing, more int64) error {
 		}
 		items, bytes = items+n, bytes+b
 	}
+	return fits(items, bytes, more, c.device.Revoked)
+}
+
+func fits(items, bytes, more int64, revoked bool) error {
 	limit := int64(maxHeldBytes)
-	if c.device.Revoked {
+	if revoked {
 		limit = maxHeldRevokedBytes
 	}
 	if items > 0 && (items >= maxHeldItems || bytes+more > limit) {
@@ -188,12 +199,16 @@ func ahead(push *wire.Push) (map[int64]kept, error) {
 
 // veil puts pseudonyms where a text names the pushing device, one that it
 // descends from, or a person of staff (JOURNAL-4).
-func (s *Service) veil(c *pushing, text string) string {
+// Those of staff are bound to where the text is kept.
+func (s *Service) veil(c *pushing, text, where string) string {
 	for id, p := range c.lineage {
+		if c.staff {
+			p = s.Key.DeviceOn(id, where)
+		}
 		text = strings.ReplaceAll(text, id, p)
 	}
-	if p := c.device.Person; p.Role == access.Staff {
-		text = strings.ReplaceAll(text, p.ID, s.Key.Person(p.ID))
+	if p := c.device.Person; c.staff {
+		text = strings.ReplaceAll(text, p.ID, s.Key.PersonOn(p.ID, where))
 	}
 	return text
 }

@@ -56,7 +56,7 @@ func TestQuota(t *testing.T) {
 		}
 		// 990 more, counted without the trouble of sending them.
 		w.exec(`INSERT INTO journal_held WITH RECURSIVE i(n) AS (SELECT 10001 UNION ALL SELECT n+1 FROM i WHERE n<10990)
-			SELECT 'q'||n, '` + w.S.Key.Device(rosa.ID) + `', n, 100 FROM i`)
+			SELECT 'q'||n, '` + w.S.Key.Device(rosa.ID) + `', n, 100, '' FROM i`)
 		last := verdict(t, rosa.Push(w.bad(rosa, 1, 1)...)[0], wire.Refused, wire.CodeInvalid)
 		before := w.print()
 		over := w.bad(rosa, 1, 1)

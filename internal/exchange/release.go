@@ -138,6 +138,7 @@ type held struct {
 	row     *records.Row
 	receipt *journal.Receipt
 	author  *records.Device // nil: not among the known devices any more
+	sealed  *heldAuthor     // of staff: what was locked
 	by      *access.Person  // nil: the command line
 	m       *wire.Received
 	ops     []any // in place of what was kept
@@ -172,12 +173,21 @@ func (s *Service) take(tx *records.Tx, r Repair) (*held, error) {
 	if h.receipt == nil {
 		return nil, fmt.Errorf("release %s: no receipt names it", r.ID)
 	}
-	if h.author, err = tx.DeviceByPseudonym(h.receipt.Device); err != nil {
+	whole, sealed, err := s.unlockKept(h.row.Values, h.receipt)
+	if err != nil {
+		return nil, err
+	}
+	if h.sealed = sealed; sealed != nil {
+		h.author, err = tx.Device(sealed.Device)
+	} else {
+		h.author, err = tx.DeviceByPseudonym(h.receipt.Device)
+	}
+	if err != nil {
 		return nil, err
 	}
 	made := hlc.Stamp{Time: hlc.Time{Ms: h.receipt.At, Counter: int(h.receipt.N & 0xffff)}, Device: h.receipt.Device}
 	var ok bool
-	if h.m, ok = wire.DecodeKept(h.row.Values["mutation"], r.Ops, made); !ok {
+	if h.m, ok = wire.DecodeKept(any(whole), r.Ops, made); !ok {
 		return nil, fault.New(fault.BadRequest, "It could not be read when it came, and is kept as text.").WithHint("Read the text, and give the ops that it should have had.")
 	}
 	return h, s.reopen(h)
@@ -193,7 +203,7 @@ func (s *Service) reopen(h *held) error {
 	}
 	stamp := h.m.Stamp
 	for _, id := range h.author.Lineage {
-		if s.Key.Device(id) == stamp.Device {
+		if stamp.Device != id && s.Key.Device(id) == stamp.Device {
 			stamp.Device = id
 			break
 		}
@@ -259,16 +269,19 @@ func (s *Service) rerun(tx *records.Tx, h *held) (*wire.Verdict, error) {
 	c.origin = map[string]any{"released": h.row.Values["id"]}
 	corrected := hlc.Time{Ms: h.receipt.Corrected, Counter: h.m.Stamp.Counter}
 	switch stamp := h.m.Stamp.String(); {
-	case stamp == h.receipt.Stamp:
+	case stamp == h.receipt.Stamp, h.sealed != nil && s.Key.Stamp(stamp) == h.receipt.Stamp:
 	case h.receipt.Stamp == "" && !h.keptStamp():
 		corrected = h.m.Stamp.Time
-	case c.own[h.m.Stamp.Device]:
+	case c.own[h.m.Stamp.Device], c.lineage[h.m.Stamp.Device] != "":
 		return nil, refuse(wire.CodeInvalid, "The stamp was used for something else. It can be adopted.")
 	default:
 		return nil, refuse(wire.CodeInvalid, "The stamp names another device. It can be adopted.")
 	}
 	w := records.Writer{Person: &h.author.Person, Actor: c.actor, Device: c.pseudonym, Stored: h.m.Stamp,
 		Corrected: corrected, ClockOff: h.clockOff(), At: c.at}
+	if c.staff {
+		w.Sealed = h.author.ID
+	}
 	return s.applyHeld(tx, c, h, w)
 }
 
@@ -412,19 +425,17 @@ func (s *Service) dependants(author *records.Device) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		for _, d := range devices {
-			list, err := tx.HeldBy(s.Key.Device(d.ID))
+		list, err := s.heldOf(tx, devices)
+		if err != nil {
+			return err
+		}
+		for _, one := range list {
+			row, err := tx.Find("quarantine", one.Quarantine)
 			if err != nil {
 				return err
 			}
-			for _, one := range list {
-				row, err := tx.Find("quarantine", one.Quarantine)
-				if err != nil {
-					return err
-				}
-				if row != nil && row.Values["code"] == wire.CodeDependsOnRefused && row.Values["state"] == stateHeld {
-					out = append(out, one.Quarantine)
-				}
+			if row != nil && row.Values["code"] == wire.CodeDependsOnRefused && row.Values["state"] == stateHeld {
+				out = append(out, one.Quarantine)
 			}
 		}
 		return nil
@@ -435,6 +446,9 @@ func (s *Service) dependants(author *records.Device) ([]string, error) {
 // keptStamp tells whether the stamp is the one that was kept, and not made in
 // place of one that could not be read.
 func (h *held) keptStamp() bool {
+	if h.sealed != nil {
+		return h.sealed.Stamp == h.m.Stamp.String()
+	}
 	kept, _ := h.row.Values["mutation"].(map[string]any)
 	text, _ := kept["stamp"].(string)
 	return text == h.m.Stamp.String()
@@ -444,6 +458,8 @@ func (h *held) keptStamp() bool {
 // mutation came. Where the stamp could not be read nobody knows: the most.
 func (h *held) clockOff() string {
 	switch {
+	case h.sealed != nil && h.sealed.ClockOff != "":
+		return h.sealed.ClockOff
 	case h.m.Offset != nil:
 		return clockOff(*h.m.Offset)
 	case h.keptStamp() && h.receipt.Stamp != "":

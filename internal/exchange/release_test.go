@@ -240,7 +240,7 @@ func TestRelease(t *testing.T) {
 		change(t, w.Rig, "users", dee.User.ID, map[string]any{"sites": []string{w.site}})
 		change(t, w.Rig, "quarantine", v.Quarantine, map[string]any{"organization": w.ngo})
 		w.became(keisha, "release", v.Quarantine, "released")
-		rig.Want(t, w.first("submissions", id).Actor, w.S.Key.Person(dee.User.ID))
+		rig.Want(t, w.first("submissions", id).Actor, w.S.Key.PersonOn(dee.User.ID, id))
 		kept := w.record("quarantine", v.Quarantine)["mutation"].(map[string]any)
 		rig.Want(t, kept["ops"] != nil && kept["sealed"] == nil, true)
 	})
@@ -377,7 +377,7 @@ func TestAdopt(t *testing.T) {
 			verdict(t, v, wire.Refused, wire.CodeInvalid)
 			w.became(keisha, what, v.Quarantine, map[string]string{"release": "released", "adopt": "adopted"}[what],
 				op(t, rig.Create("submissions", id, w.submission(w.site))))
-			actor := w.S.Key.Person(dee.User.ID)
+			actor := w.S.Key.PersonOn(dee.User.ID, id)
 			if what == "adopt" {
 				actor = keisha.User.ID
 			}

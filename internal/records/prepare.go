@@ -162,7 +162,10 @@ func (s *Store) prepareReport(app core.App, w *Writer, record *draft) error {
 	record.set("received", time.UnixMilli(w.At).UTC().Format(types.DefaultDateLayout))
 	record.set("clock_off", w.ClockOff)
 	record.set("author", "")
-	if w.Person != nil && w.Person.Role == access.Worker {
+	if w.Person != nil && !w.Adopted && AboutSelf(record.collection, record.values) {
+		w.Unnamed = true
+	}
+	if w.Person != nil && w.Person.Role == access.Worker && !w.Unnamed {
 		record.set("author", w.Person.ID)
 	}
 	if record.text("event_time") == "" {
@@ -348,13 +351,13 @@ func (s *Store) prepareAddendum(app core.App, w *Writer, record *draft) error {
 			if err != nil {
 				return err
 			}
-			own = actor != "" && actor == s.Key.Person(p.ID)
+			own = actor != "" && actor == s.Key.PersonOn(p.ID, id)
 		}
 		if !own {
 			return refuse(wire.CodeNotAllowed, "The report is not yours.")
 		}
 	}
-	if p.Role != access.Staff && !w.Adopted {
+	if p.Role != access.Staff && !w.Adopted && !w.Unnamed {
 		record.set("author", p.ID)
 	}
 	return nil

@@ -246,6 +246,11 @@ func (w *twins) told(collection, id string) string {
 			eff = append(eff, f)
 		}
 		slices.Sort(eff)
+		for _, d := range w.people { // staff stand under a name for this record alone
+			if d.User.Role == string(access.Staff) && e.Actor == w.S.Key.PersonOn(d.User.ID, id) {
+				e.Actor = "staff " + d.User.ID
+			}
+		}
 		fmt.Fprintf(&b, "%s %s %s %v\n", e.Op, e.Actor, fields, eff)
 		if e.Op == wire.OpCreate {
 			var body string

@@ -39,7 +39,6 @@ type Store struct {
 	tables     tables
 	checklists sync.Map // id -> *checklist.Checklist
 	daily      daily    // reports of unconfirmed people today
-	turns      sync.Map // device -> the turn of its newest token that was used
 	mutations  sync.Map // *core.TxAppInfo -> *journal.Tx: what is being written in a transaction
 }
 
@@ -57,6 +56,8 @@ type Writer struct {
 	Merged    *merge.Outcome // of an update that push has merged; nil: diff and overwrite
 	Extra     map[string]any // not understood, kept (PUSH-9)
 	Adopted   bool           // another wrote it (PUSH-6): no author in clear
+	Sealed    string         // the device of staff, in clear, to be stored as what it is on one record alone (R9)
+	Unnamed   bool           // nobody is named with it, not even sealed: a report about oneself (R9)
 	auditing  bool           // it is an entry of the audit: nothing else makes one
 	standing  access.Values  // what push read before its update
 	cache     map[string]*core.Record
@@ -91,7 +92,11 @@ func (s *Store) RestWriter(auth *core.Record) *Writer {
 		return s.restWriter(auth.Id, "superuser:"+auth.Id, nil)
 	}
 	p := PersonOf(auth)
-	return s.restWriter(auth.Id, s.Actor(p), &p)
+	w := s.restWriter(auth.Id, s.Actor(p), &p)
+	if p.Role == access.Staff {
+		w.Sealed = "rest" // no device: the person alone is bound to the record
+	}
+	return w
 }
 
 func (s *Store) restWriter(user, actor string, p *access.Person) *Writer {

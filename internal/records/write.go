@@ -110,6 +110,9 @@ func (s *Store) journalWith(tx core.App, w *Writer, op string, it thing, before,
 	row := access.Table[name]
 	e := journal.Entry{At: w.At, Collection: name, Record: it.id, Op: op, Actor: w.Actor,
 		Device: w.Device, Stamp: w.Stored.String(), Extra: w.Extra, Written: written}
+	if w.Unnamed || w.Sealed != "" {
+		s.sealEntry(w, &e)
+	}
 	if anonymous[name] {
 		// By the day: with the time of an enrolment or a renewal beside the id,
 		// the next report would have its writer's name.
@@ -164,8 +167,11 @@ func day(ms int64) int64 { return ms - ms%(24*60*60*1000) }
 // corrected is the writer's corrected stamp, by the day where entries name no
 // actor.
 func (s *Store) corrected(w *Writer, collection string) hlc.Time {
-	if anonymous[collection] {
+	switch {
+	case anonymous[collection]:
 		return hlc.Time{Ms: day(w.Corrected.Ms)}
+	case w.Unnamed || w.Sealed != "":
+		return hlc.Time{Ms: w.At}
 	}
 	return w.Corrected
 }
@@ -223,11 +229,6 @@ func (s *Store) beside(tx core.App, w *Writer, op string, it thing, before, now 
 		if err := s.moveConflicts(tx, w, it, textOf(now["served_by"])); err != nil {
 			return err
 		}
-		if to := textOf(now["served_by"]); to != "" {
-			if err := s.moveAll(tx, w, "lost_devices", "site = {:id}", map[string]any{"id": it.id}, to); err != nil {
-				return err
-			}
-		}
 		return s.moveServedBy(tx, w, it.id)
 	case name == "checklists":
 		s.checklists.Delete(it.id)
@@ -254,9 +255,11 @@ func (s *Store) beside(tx core.App, w *Writer, op string, it thing, before, now 
 func (s *Store) markSeen(w *Writer, triage access.Values, seq int64) error {
 	collection, report := reportOf(triage)
 	_, device, err := w.Journal.Origin(collection, report)
-	if err != nil || device == "" {
+	if err != nil || device == "" || device == s.Key.Nobody() {
 		return err
 	}
+	// If it is of staff nobody can say which device to wake: all that may be.
+	w.Journal.Touch(journal.StaffScope(textOf(triage["organization"])))
 	return w.Journal.MarkSeen(device, seq, report)
 }
 

@@ -259,6 +259,11 @@ func (r *run) receiptsOf(l *letter) map[int64]bool {
 			out[n] = true
 		}
 	}
+	for n := range sent { // of staff
+		if len(r.server.query("SELECT 1 FROM journal_receipt WHERE device = ?", r.server.s.Key.Receipt(asked.Device, n))) > 0 {
+			out[n] = true
+		}
+	}
 	return out
 }
 
