@@ -128,6 +128,7 @@ func bindSettings(app core.App, s *wiring.Services) {
 		}
 		return e.Next()
 	})
+	app.OnFileDownloadRequest().BindFunc(httpapi.AsAttachment)
 	app.OnMailerSend().BindFunc(func(*core.MailerEvent) error {
 		return errors.New("send mail: this server sends none")
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -87,4 +88,21 @@ func (r *Rig) Password(person string) string {
 		r.T.Fatal(err)
 	}
 	return token
+}
+
+// routes walks a router and gives "METHOD /path" of all that is registered.
+// PocketBase shows nobody its routes, so this reads what it keeps to itself.
+func routes(group reflect.Value, prefix string) []string {
+	prefix += group.FieldByName("Prefix").String()
+	var all []string
+	children := group.FieldByName("children")
+	for i := range children.Len() {
+		child := children.Index(i).Elem().Elem()
+		if child.FieldByName("children").IsValid() {
+			all = append(all, routes(child, prefix)...)
+			continue
+		}
+		all = append(all, strings.TrimSpace(child.FieldByName("Method").String()+" "+prefix+child.FieldByName("Path").String()))
+	}
+	return all
 }

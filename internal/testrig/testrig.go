@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -58,10 +59,11 @@ type Rig struct {
 	Clock *Clock
 	Dir   string
 	Guest bool // Start is not the folder's owner: a command beside a server
-	// Limits keeps the limits on requests that the binary has; a test asks more
-	// in a second than people do.
-	Limits bool
-	stop   func()
+	// Settings are what an operator chooses; a test asks more in a second than
+	// people do, so there are no limits unless a test is about them.
+	Settings records.SettingsChoice
+	Routes   []string // what is registered, as "METHOD /path"
+	stop     func()
 }
 
 // template is a migrated folder, in memory: migrating costs most of a second,
@@ -125,7 +127,7 @@ func migrated() (map[string][]byte, error) {
 // Open starts an installation on a data folder.
 func Open(t testing.TB, dir string) *Rig {
 	t.Helper()
-	r := &Rig{T: t, Clock: &Clock{now: start()}, Dir: dir}
+	r := &Rig{T: t, Clock: &Clock{now: start()}, Dir: dir, Settings: records.SettingsChoice{NoLimits: true}}
 	r.Start()
 	t.Cleanup(r.Stop)
 	return r
@@ -136,13 +138,18 @@ func (r *Rig) Start() {
 	r.T.Helper()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: r.Dir, DBConnect: wiring.DBConnect})
 	s := wiring.New(app, wiring.Config{Now: r.Clock.Now, Owner: !r.Guest, // a test's folder is its own
-		Settings: records.SettingsChoice{NoLimits: !r.Limits}})
+		Settings: r.Settings})
 	hooks.Register(app, s)
 	if err := app.Bootstrap(); err != nil {
 		r.T.Fatal(err)
 	}
 	ready := make(chan struct{})
 	l := wiring.Listeners{Public: r.listen(), Admin: r.listen(), Ready: func() { close(ready) }}
+	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		err := e.Next()
+		r.Routes = routes(reflect.ValueOf(e.Router.RouterGroup).Elem(), "")
+		return err
+	})
 	ended := make(chan error, 1)
 	go func() { ended <- wiring.Serve(app, l) }()
 	select {
