@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fieldpost/fieldpost/internal/card"
 	"github.com/fieldpost/fieldpost/internal/demo"
 	"github.com/fieldpost/fieldpost/internal/wiring"
 )
@@ -215,7 +216,12 @@ func (r *demoRun) sayReady(line demo.Line, dashboard, dir string) error {
 		kept = "removed at the end"
 	}
 	i := line.Invites
-	_, err := fmt.Fprintf(r.out, `The task force is up at %s (%s)
+	link := card.Link(line.URL, i.Worker)
+	code, err := card.Encode(link)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(r.out, `The task force is up at %s (%s)
   data folder      %s (%s)
   superuser        %s  %s
 Invites, each good for many devices:
@@ -227,9 +233,10 @@ Invites, each good for many devices:
   provider         %s
   admin            %s
 Enrol a device:    fieldpost device enroll --url %s --invite %s
-Stop with Ctrl-C.
+As a link:         %s
+%sStop with Ctrl-C.
 `, line.URL, dashboard, dir, kept, line.Superuser.Email, line.Superuser.Password,
-		i.Worker, i.Staff, i.Manager, i.Coordinator, i.LawEnforcement, i.Provider, i.Admin, line.URL, i.Worker)
+		i.Worker, i.Staff, i.Manager, i.Coordinator, i.LawEnforcement, i.Provider, i.Admin, line.URL, i.Worker, link, code.Terminal())
 	return err
 }
 

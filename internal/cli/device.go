@@ -40,6 +40,7 @@ to standard output. Nothing in the outbox is lost by any of these:
 
   result      members; those in brackets are left out when there is nothing to say
   enrolled    device user role organization sites locale url pulled records
+              [organization_name unconfirmed label]
   saved       n stamp collection id state waiting [correction_of]
   verdict     n verdict stamp state collection id [seq code message quarantine conflicts replayed]
   sync        sent applied merged refused deferred replayed parked forked waiting
@@ -160,7 +161,7 @@ func (d *device) enrolled(do func(*client.Device, client.Status) error) error {
 		}
 		if !s.Enrolled {
 			return &client.Error{Kind: client.ErrNotEnrolled, Code: "not_enrolled", Message: "This device is not enrolled.",
-				Hint: "Enrol it first: fieldpost device enroll --url URL --invite CODE."}
+				Hint: "Enrol it first: fieldpost device enroll --invite LINK, or --url URL --invite CODE."}
 		}
 		return do(dev, s)
 	})

@@ -12,47 +12,6 @@ import (
 	"github.com/fieldpost/fieldpost/client"
 )
 
-func (d *device) enrollCommand() *cobra.Command {
-	var url, invite, name string
-	c := d.command("enroll", "Make this device known to a server, with an invite, and pull", 0, func(c *cobra.Command, _ []string) error {
-		if url == "" {
-			return badInput("bad_url", "There is no server given.", "Give its address: --url https://example.org")
-		}
-		if invite == "" {
-			return badInput("no_invite", "There is no invite given.", "Ask your coordinator for one: --invite CODE")
-		}
-		ctx, stop := interruptible(c)
-		defer stop()
-		return d.with(true, func(dev *client.Device) error {
-			person, err := dev.Enroll(ctx, url, invite, name)
-			if err != nil {
-				return err
-			}
-			// Checklists and sites are needed where there is no server.
-			_, pullErr := dev.Pull(ctx, 0)
-			s, err := dev.Status()
-			if err != nil {
-				return err
-			}
-			waits := ""
-			if s.Waiting > 0 {
-				waits = fmt.Sprintf(" %d %s.", s.Waiting, client.IsWaiting)
-			}
-			if err := d.say(c.OutOrStdout(), "enrolled", map[string]any{"device": s.Device, "user": person.ID, "role": person.Role,
-				"organization": person.Organization, "sites": person.Sites, "locale": person.Locale, "url": s.URL,
-				"pulled": pullErr == nil, "records": s.Records},
-				"Enrolled as %s. %d records are on this device.%s", person.Role, s.Records, waits); err != nil {
-				return err
-			}
-			return pullErr
-		})
-	})
-	c.Flags().StringVar(&url, "url", "", "address of the server")
-	c.Flags().StringVar(&invite, "invite", "", "code of the invite")
-	c.Flags().StringVar(&name, "name", "", "a label for people, such as the phone's model")
-	return c
-}
-
 // moved takes the server's new address from a flag.
 func moved(c *cobra.Command) *string {
 	return c.Flags().String("url", "", "the server has moved: its address from now on")
