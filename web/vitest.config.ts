@@ -20,6 +20,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -27,6 +28,7 @@ export default defineConfig({
         optimizeDeps: { include: ['dexie', 'hash-wasm', '@hpke/core'] },
         test: {
           name: 'chromium',
+          sequence: { groupOrder: 1 },
           include: ['sdk/test/*.test.ts', 'sdk/test/chromium/*.test.ts'],
           testTimeout: 60_000,
           browser: {

@@ -11,7 +11,7 @@ import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull
 import { emptyPushReport, push, type PushReport } from './push.ts';
 import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
 import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type DeviceRow, type Phase, type RecordRow } from './rows.ts';
-import { sleep, type Session } from './session.ts';
+import { authorized, sleep, type Session } from './session.ts';
 import type { Store, Writing } from './store.ts';
 import { wordOf, type Activity, type Status } from './sync-state.ts';
 import { Transport } from './transport.ts';
@@ -307,6 +307,18 @@ export class Device {
   }
 
   // The exchange
+
+  /**
+   * Asks an endpoint of the server that stands beside the exchange, with this
+   * device's token: GET, or POST with a body. Nothing of it is kept here.
+   */
+  ask<T>(path: string, body?: JsonObject, signal?: AbortSignal): Promise<T> {
+    return this.guarded(async () => {
+      const result = await authorized<T>(this.session, { path, method: body ? 'POST' : 'GET' }, false, () => '', () => (body ? JSON.stringify(body) : ''), this.signal(signal));
+      if ('turn' in result) throw new Error(`ask ${path}: a turn is of a push alone`);
+      return result.answer;
+    });
+  }
 
   /** Sends everything that waits. What has no verdict when it fails still waits. */
   async push(signal?: AbortSignal): Promise<PushReport> {

@@ -100,9 +100,10 @@ function follow(events: AsyncGenerator<{ name: string; data: string }>, end: () 
     async poked(ms, signal) {
       if (!poke && !ended) {
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
+          const timer = setTimeout(() => done(), ms);
           const done = (): void => {
             clearTimeout(timer);
+            signal.removeEventListener('abort', done);
             resolve();
           };
           wake = done;

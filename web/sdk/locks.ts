@@ -25,21 +25,26 @@ const processLocks: Locks = {
     const mine = new Promise<void>((resolve) => { release = resolve; });
     const tail = before.then(() => mine);
     queues.set(name, tail);
-    const turn = (async (): Promise<void> => { await before; })();
+    const waiting = signal && rejection(signal);
     try {
-      await (signal ? Promise.race([turn, rejected(signal)]) : turn);
+      await (waiting ? Promise.race([before, waiting.promise]) : before);
+      waiting?.end();
       return await work();
     } finally {
+      waiting?.end();
       release();
       if (queues.get(name) === tail) queues.delete(name);
     }
   },
 };
 
-function rejected(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = (): void => reject(signal.reason as Error);
+/** A promise that fails when the signal ends, until it is not wanted any more. */
+function rejection(signal: AbortSignal): { promise: Promise<never>; end: () => void } {
+  let fail = (): void => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    fail = (): void => reject(signal.reason as Error);
     if (signal.aborted) fail();
     else signal.addEventListener('abort', fail, { once: true });
   });
+  return { promise, end: () => signal.removeEventListener('abort', fail) };
 }

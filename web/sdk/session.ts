@@ -61,12 +61,13 @@ export type Turn = 'forked' | 'forgotten';
  * push that finds the device forked or forgotten gives that instead of an
  * answer. `body` is made anew for each try.
  */
-export async function authorized<T>(s: Session, r: Omit<Request, 'method' | 'base' | 'token' | 'body'>, push: boolean, check: Check,
+export async function authorized<T>(s: Session, r: Omit<Request, 'method' | 'base' | 'token' | 'body'> & { method?: Request['method'] }, push: boolean, check: Check,
   body: (st: DeviceRow, now: number) => string, signal?: AbortSignal): Promise<{ answer: T; timing: Timing } | { turn: Turn }> {
   for (let renewed = false; ; renewed = true) {
     const st = await enrolled(s);
     try {
-      return await s.transport.exchange<T>({ ...r, method: 'POST', base: st.url, token: st.token, body: body(st, s.watch.now().wall) }, check, signal);
+      const text = body(st, s.watch.now().wall);
+      return await s.transport.exchange<T>({ method: 'POST', ...r, base: st.url, token: st.token, ...(text && { body: text }) }, check, signal);
     } catch (err) {
       if (push && hasCode(err, 'device_forked')) {
         await fork(s, st, signal);

@@ -24,11 +24,24 @@ export function fetchOver(net: Net): typeof fetch {
   return async (input, init = {}) => {
     const url = String(input);
     net.requests.push(url.replace(/^https?:\/\/[^/]+/, ''));
-    const met = await net.meet?.(url, init);
+    const met = await untilAborted(net.meet?.(url, init), init.signal);
     if (met) return met;
     const res = await fetch(input, init);
     return net.answer ? net.answer(url, res) : res;
   };
+}
+
+/** A request that nobody answers ends when its signal does. */
+async function untilAborted<T>(work: T, signal: AbortSignal | null | undefined): Promise<Awaited<T>> {
+  if (!signal) return work as Awaited<T>;
+  let fail = (): void => undefined;
+  const ended = new Promise<never>((_, reject) => { fail = () => reject(signal.reason as Error); });
+  signal.addEventListener('abort', fail, { once: true });
+  try {
+    return await Promise.race([work, ended]) as Awaited<T>;
+  } finally {
+    signal.removeEventListener('abort', fail);
+  }
 }
 
 export const cut = (): never => { throw new TypeError('the network is down'); };
