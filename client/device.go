@@ -33,6 +33,11 @@ type Device struct {
 	store *store
 	wake  chan struct{} // a save happened; holds at most one
 
+	order struct { // to wipe itself, as the server told it last; "" for none
+		sync.Mutex
+		text string
+	}
+
 	pushing sync.Mutex // one push in flight (PUSH-5, DEV-2)
 	pulling sync.Mutex // one pull in flight: a page goes on from the cursor that is stored
 
@@ -61,6 +66,14 @@ func Open(path string, opt Options) (*Device, error) {
 		return nil, err
 	}
 	d.store = s
+	if wiping, err := s.wiping(); err != nil {
+		return nil, errors.Join(err, s.close())
+	} else if wiping { // a crash came between
+		if err := d.destroy(); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		return Open(path, opt)
+	}
 	if err := d.ensureIdentity(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

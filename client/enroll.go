@@ -38,9 +38,7 @@ func (a *challengeAnswer) missing() string {
 	return ""
 }
 
-type renewAnswer struct {
-	Token string `json:"token"`
-}
+type renewAnswer wire.RenewAnswer
 
 func (a *renewAnswer) missing() string {
 	if a.Token == "" {
@@ -320,8 +318,11 @@ func (d *Device) askTokenOnce(ctx context.Context, base, id string, key []byte, 
 		return "", err
 	}
 	var r renewAnswer
-	_, err = d.exchange(ctx, request{method: http.MethodPost, base: base, path: "/api/sync/renew", body: body}, &r)
-	return r.Token, err
+	if _, err = d.exchange(ctx, request{method: http.MethodPost, base: base, path: "/api/sync/renew", body: body}, &r); err != nil {
+		return "", err
+	}
+	d.noteOrder(r.Wipe)
+	return r.Token, nil
 }
 
 // fork goes on under a new id and key, because the store is a copy of one that

@@ -27,6 +27,9 @@ var (
 	ErrNotFieldpost = errors.New("the answer is not a Fieldpost server's")
 	// ErrLater: the server asks to wait, or has a fault of its own.
 	ErrLater = errors.New("the server cannot take it now")
+	// ErrWiped: the device has handed everything in and wiped itself, as it was
+	// ordered to. There is no store any more.
+	ErrWiped = errors.New("the device was wiped")
 	// ErrRefused: the server refuses this device, invite or token; a person must act.
 	ErrRefused = errors.New("the server refuses")
 )

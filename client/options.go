@@ -42,7 +42,8 @@ type Options struct {
 	// in place of making one.
 	MustExist bool
 
-	maxPages int // of the store, for tests of a full disk
+	maxPages int               // of the store, for tests of a full disk
+	died     func(step string) // called between the steps of a wipe, for tests of a crash
 }
 
 func (o Options) withDefaults() Options {

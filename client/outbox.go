@@ -58,6 +58,13 @@ func (d *Device) add(correctionOf int64, ops []Op) (Saved, error) {
 		if err != nil {
 			return err
 		}
+		var wiping bool
+		if err := tx.QueryRow("SELECT wiping FROM device").Scan(&wiping); err != nil {
+			return err
+		}
+		if wiping {
+			return wipedAlready()
+		}
 		if st.n >= wire.MaxN {
 			return badInput("n_used_up", "This store cannot number any more changes.", "Enrol with a new store.")
 		}

@@ -444,6 +444,7 @@ func (s *state) arrived(ctx context.Context, tx *sql.Tx, d *Device, a *place, t 
 			return err
 		}
 	}
+	d.noteOrder(a.Wipe)
 	now, jumped := d.now()
 	if jumped { // the clock starts anew with the next stamp
 		s.clock.Last.Ms, s.clock.Last.Counter = 0, 0

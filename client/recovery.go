@@ -68,14 +68,29 @@ func (d *Device) ExportRecovery(w io.Writer, parked bool) (Exported, error) {
 	if err != nil {
 		return Exported{}, err
 	}
-	limit := min(st.limits.Bytes, st.limits.Inflated) * fillFactor / 100
+	written, err := st.recoveryParts(all, func(file []byte) error {
+		_, err := w.Write(append(file, '\n'))
+		return err
+	})
+	out.Parts, out.Mutations = written.Parts, written.Mutations
+	return out, err
+}
+
+// recoveryParts makes signed files of mutations that are sealed, each as much
+// as one request takes, and hands them to emit.
+func (s *state) recoveryParts(all []item, emit func(file []byte) error) (out Exported, err error) {
+	limit := min(s.limits.Bytes, s.limits.Inflated) * fillFactor / 100
 	var part []json.RawMessage
 	size := int64(sealedEnvelope)
 	flush := func() error {
 		if len(part) == 0 {
 			return nil
 		}
-		if err := st.writeRecovery(w, part); err != nil {
+		file, err := s.recoveryFile(part)
+		if err != nil {
+			return err
+		}
+		if err := emit(file); err != nil {
 			return err
 		}
 		out.Parts++
@@ -84,7 +99,7 @@ func (d *Device) ExportRecovery(w io.Writer, parked bool) (Exported, error) {
 		return nil
 	}
 	for _, i := range all {
-		if len(part) == st.limits.Mutations || size+i.size() > limit {
+		if len(part) == s.limits.Mutations || size+i.size() > limit {
 			if err := flush(); err != nil {
 				return out, err
 			}
@@ -99,22 +114,17 @@ func (d *Device) ExportRecovery(w io.Writer, parked bool) (Exported, error) {
 	return out, flush()
 }
 
-// writeRecovery writes one signed file on a line of its own.
-func (s *state) writeRecovery(w io.Writer, mutations []json.RawMessage) error {
+// recoveryFile is one signed file.
+func (s *state) recoveryFile(mutations []json.RawMessage) ([]byte, error) {
 	signed, err := wire.RecoveryText(s.id, mutations)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	signature, err := sign(s.key, string(signed))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	file, err := wire.RecoveryFile(signed, signature)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(file, '\n'))
-	return err
+	return wire.RecoveryFile(signed, signature)
 }
 
 // Delivered tells what became of a recovery file. The numbers are those of the

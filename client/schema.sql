@@ -33,7 +33,8 @@ CREATE TABLE device (
     fork_id     TEXT    NOT NULL DEFAULT '', -- a renewal with newDevice is under way with this id
     fork_key    BLOB,                        -- and this key
     checked     INTEGER NOT NULL DEFAULT 0,  -- when the view was last compared with the server's (PULL-8); 0: that is due
-    check_resets TEXT   NOT NULL DEFAULT ''  -- JSON list of when resets for failed checks began, the last day's, by the server's clock
+    check_resets TEXT   NOT NULL DEFAULT '', -- JSON list of when resets for failed checks began, the last day's, by the server's clock
+    wiping      INTEGER NOT NULL DEFAULT 0   -- 1: all was handed in, and this store is about to wipe itself; nothing is saved any more
 ) STRICT;
 
 -- lineage: the ids that this device went by before (PUSH-3), the oldest first.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/wire"
@@ -24,7 +25,7 @@ var schemaSQL string
 // storeVersion the version of its tables.
 const (
 	storeMark    = 0x46704476
-	storeVersion = 2
+	storeVersion = 3
 )
 
 // store is the SQLite file. All SQL runs inside tx; one connection serialises
@@ -33,6 +34,7 @@ type store struct {
 	db   *sql.DB
 	lock *os.File
 	path string
+	gone atomic.Bool // wiped: there is no file any more
 }
 
 // openStore opens the file, or makes it when fresh is allowed. made tells that
@@ -41,6 +43,9 @@ func openStore(path string, fresh bool, connect func(string) (*sql.DB, error), m
 	path, err = resolve(path)
 	if err != nil {
 		return nil, false, diskError(err)
+	}
+	if err := finishWipe(path); err != nil {
+		return nil, false, err
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -152,6 +157,7 @@ var upgrades = []string{
 		ALTER TABLE device ADD COLUMN check_resets TEXT NOT NULL DEFAULT '';
 		ALTER TABLE outbox ADD COLUMN sealed TEXT NOT NULL DEFAULT '';
 		ALTER TABLE lineage ADD COLUMN key BLOB;`,
+	2: `ALTER TABLE device ADD COLUMN wiping INTEGER NOT NULL DEFAULT 0;`,
 }
 
 // upgrade brings an older store to this version, in one transaction.
@@ -208,9 +214,21 @@ func (s *store) close() error {
 	return err
 }
 
+// wiping tells whether the store was about to wipe itself: all that it held
+// was handed in, and the server said so.
+func (s *store) wiping() (yes bool, err error) {
+	err = s.tx(context.Background(), "open store", func(tx *sql.Tx) error {
+		return tx.QueryRow("SELECT coalesce(max(wiping), 0) FROM device").Scan(&yes)
+	})
+	return yes, err
+}
+
 // tx runs do in one transaction and commits it with an fsync. What goes wrong
 // comes back as an *Error, and nothing of do is left.
 func (s *store) tx(ctx context.Context, op string, do func(*sql.Tx) error) error {
+	if s.gone.Load() {
+		return wipedAlready()
+	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return storeError(op, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/fieldpost/fieldpost/internal/fault"
 )
 
 // SyncReport tells what a sync did.
@@ -15,7 +17,8 @@ type SyncReport struct {
 // Sync sends what waits and then brings the view up to date. A push that fails
 // on the server's side does not keep the pull from going (PULL-5). When the
 // server's history has gone back, what it lost is sent again before Sync
-// returns. Errors as for Push and Pull; the first one is the one to show.
+// returns. Told to wipe itself, the device hands everything in, wipes itself and
+// fails with ErrWiped (DEV-3). Errors as for Push and Pull; the first one is the one to show.
 func (d *Device) Sync(ctx context.Context) (SyncReport, error) {
 	var r SyncReport
 	var err error
@@ -23,8 +26,25 @@ func (d *Device) Sync(ctx context.Context) (SyncReport, error) {
 	if err != nil && (errors.Is(err, ErrOffline) || errors.Is(err, ErrNotFieldpost) || errors.Is(err, ErrNotEnrolled) || ctx.Err() != nil) {
 		return r, err
 	}
+	if d.ordered() != "" && (err == nil || hasCode(err, fault.QuarantineFull)) {
+		return r, d.obey(ctx)
+	}
 	var pullErr error
 	r.Pull, pullErr = d.Pull(ctx, 0)
+	if hasCode(pullErr, fault.DeviceRevoked) && err == nil {
+		err = d.meet(ctx)
+	}
+	if d.ordered() != "" && err == nil {
+		// A push went before this pull; one more takes what was saved meanwhile.
+		var more PushReport
+		more, err = d.Push(ctx)
+		r.Push.add(more)
+		if err == nil || hasCode(err, fault.QuarantineFull) {
+			if err := d.obey(ctx); err != nil {
+				return r, err
+			}
+		}
+	}
 	if err == nil && pullErr == nil && r.Pull.Rewound {
 		var more PushReport
 		more, err = d.Push(ctx)
@@ -85,7 +105,7 @@ func (b *backoff) rest(d *Device, err error) time.Duration {
 
 // Keep syncs until ctx ends: at once, after each save, and every interval;
 // after a failure it rests longer each time (DEV-4). report, which may be nil,
-// is called after each sync. Keep returns ctx.Err(), or at once with ErrRefused,
+// is called after each sync. Keep returns ctx.Err(), or at once with ErrRefused, ErrWiped,
 // ErrNotEnrolled, ErrStore or ErrDisk, where waiting does not help.
 func (d *Device) Keep(ctx context.Context, interval time.Duration, report func(SyncReport, error)) error {
 	var b backoff
@@ -119,7 +139,7 @@ func (d *Device) Keep(ctx context.Context, interval time.Duration, report func(S
 
 // final tells failures that only a person can end.
 func final(err error) bool {
-	for _, kind := range []error{ErrRefused, ErrNotEnrolled, ErrStore, ErrDisk} {
+	for _, kind := range []error{ErrRefused, ErrWiped, ErrNotEnrolled, ErrStore, ErrDisk} {
 		if errors.Is(err, kind) {
 			return true
 		}

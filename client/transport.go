@@ -277,6 +277,7 @@ type place struct {
 	Mark       string     `json:"mark"`
 	DurableSeq *int64     `json:"durableSeq"`
 	Rewound    bool       `json:"rewound"`
+	Wipe       string     `json:"wipe"` // an order to wipe itself
 }
 
 func (p *place) missing() string {

@@ -156,6 +156,9 @@ func (v *watch) pullCount(ctx context.Context, wait time.Duration) (int, error) 
 	r, err := v.d.pull(ctx, wait, pullTime)
 	v.d.pulling.Unlock()
 	err = v.d.noteProblem(ctx, err, false)
+	if err == nil && v.d.ordered() != "" {
+		_, err = v.d.Sync(ctx)
+	}
 	for _, c := range r.Changes { // also those of pages before an error
 		if v.w.Change != nil {
 			v.w.Change(c)

@@ -27,6 +27,8 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostNoBatchForDevices", Priority: -893, Func: httpapi.NoBatchForDevices})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostReadOnlySQL", Priority: -890, Func: httpapi.ReadOnlySQL})
 
+	bindLoss(r, s)
+
 	sync := r.Group("/api/sync")
 	// The protocol's own limits hold here, and answer in its own words.
 	sync.Bind(apis.BodyLimit(0))
@@ -39,6 +41,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.POST("/push", httpapi.Handle(s.API.Push))
 	sync.POST("/recovery", httpapi.Handle(s.API.Recover))
 	sync.POST("/pull", httpapi.Handle(s.API.Pull))
+	sync.POST("/wipe", httpapi.Handle(s.API.Wipe))
 	sync.POST("/quarantine/{id}/release", httpapi.Handle(s.API.Release))
 	sync.POST("/quarantine/{id}/adopt", httpapi.Handle(s.API.Adopt))
 	sync.Any("/{path...}", s.API.NotFound)

@@ -58,6 +58,8 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"collection": "sites", "record": w.x1, "field": "notes", "organization": p.User.Organization}, true
 	case "quarantine":
 		return map[string]any{"code": "invalid", "state": "held", "organization": p.User.Organization}, true
+	case "lost_devices":
+		return map[string]any{"organization": p.User.Organization, "what": "phone", "asked": "2026-01-11 04:55:00.000Z"}, true
 	case "devices":
 		return map[string]any{"user": p.User.ID, "thumbprint": "x"}, true
 	case "audit":
@@ -75,7 +77,7 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 var edits = map[string]map[string]any{
 	"organizations": {"type": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
 	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50},
-	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"},
+	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true},
 }
 
 // pushable tells whether push takes all of these fields from a role; those

@@ -184,7 +184,7 @@ func TestNoIdentity(t *testing.T) {
 				keys = append(keys, k)
 			}
 			slices.Sort(keys)
-			rig.Want(t, keys, []string{"email", "emailVisibility", "id", "label", "locale", "organization", "role", "served_by", "sites", "verified"})
+			rig.Want(t, keys, []string{"email", "emailVisibility", "id", "label", "left", "locale", "organization", "role", "served_by", "sites", "unconfirmed", "verified"})
 		}
 	})
 }

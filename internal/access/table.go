@@ -12,6 +12,9 @@ type Collection struct {
 	// Repair is who may release or adopt what a record of this collection keeps
 	// (PUSH-6). It is no rule of PocketBase's: no request writes such a record.
 	Repair Rule
+	// Manage is who may revoke and wipe such a device, or offboard such a
+	// person. No rule of PocketBase's either: it is asked by the endpoints.
+	Manage Rule
 	// Adopt is who may make a record here out of another person's refused
 	// mutation, beside those who may create one anyway.
 	Adopt Rule
@@ -88,7 +91,13 @@ var Table = map[string]Collection{
 			allOf{orgCoord, isNot{"role", string(Staff)}},
 			allOf{roleIs{Coordinator}, inList{"served_by"}},
 		},
-		Fields: fields(server, "role", "organization", "sites", "served_by", "label", "locale", "unconfirmed", "email", "emailVisibility", "verified"),
+		// Offboard. Admins are offboarded by admins.
+		Manage: anyOf{
+			isAdmin,
+			allOf{orgCoord, isNot{"role", string(Staff)}, isNot{"role", string(Admin)}},
+			allOf{roleIs{Coordinator}, inList{"served_by"}},
+		},
+		Fields: fields(server, "role", "organization", "sites", "served_by", "label", "locale", "unconfirmed", "email", "emailVisibility", "verified", "left"),
 		Audience: func(r Values) []string {
 			scopes := []string{"p:" + r.text("id"), "a"}
 			if r.text("role") != string(Staff) {
@@ -182,7 +191,10 @@ var Table = map[string]Collection{
 			isAdmin,
 			orgCoord,
 		},
-		Fields: fields(server, "user", "organization", "name", "platform", "key", "thumbprint", "parent", "invite", "enrolled", "revoked"),
+		// Revoke, wipe. Of staff those who serve their site: the organization of
+		// the record says who that is.
+		Manage: anyOf{isAdmin, orgCoord},
+		Fields: fields(server, "user", "organization", "name", "platform", "key", "thumbprint", "parent", "invite", "enrolled", "revoked", "wipe"),
 		Audience: func(r Values) []string {
 			return []string{"p:" + r.text("user"), "a", "c:" + r.text("organization")}
 		},
@@ -201,6 +213,17 @@ var Table = map[string]Collection{
 		Fields: fields(server, "number", "before", "own", "own_before", "at", "act", "actor", "organization", "collection",
 			"record", "reason", "detail"),
 		Audience: func(r Values) []string { return append(coordinatorAudience(r), "a") },
+	},
+	// What somebody says is lost: made by the server on their word, for a
+	// coordinator who revokes what it was and marks it here.
+	"lost_devices": {
+		Name:   "lost_devices",
+		List:   anyOf{isAdmin, orgCoord},
+		Update: allOf{orgCoord, notSent{"organization", "site", "what", "note", "asked_by", "asked"}},
+		Fields: with(fields(server, "organization", "site", "what", "note", "asked_by", "asked"), latest, "resolved"),
+		Audience: func(r Values) []string {
+			return append(coordinatorAudience(r), "a")
+		},
 	},
 	"invites": {
 		Name: "invites",

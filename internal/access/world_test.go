@@ -181,6 +181,9 @@ func (w *world) seedRepair() {
 	w.refused(w.person("staff X2").create("submissions", text))
 	w.refused(w.person("coordinator B").create("triage", map[string]any{"status": "open"}))
 	w.refused(w.person("police officer").create("observations", w.Observation("")))
+	for _, o := range []string{w.ngoA, w.ngoB} {
+		w.Make("lost_devices", map[string]any{"organization": o, "what": "tablet", "note": odd, "asked": "2026-01-11 04:55:00.000Z"})
+	}
 	w.Make("checklists", map[string]any{"key": "draft", "version": 1, "locale": "en", "title": "Draft", "items": "[]", "published": false})
 }
 

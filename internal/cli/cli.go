@@ -36,7 +36,7 @@ func Run(args []string, open Open) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(open), inviteCommand(open), staffCommand(open), devicesCommand(open), quarantineCommand(open), superuserCommand(open), verifyCommand(),
+	root.AddCommand(serveCommand(open), inviteCommand(open), staffCommand(open), devicesCommand(open), peopleCommand(open), quarantineCommand(open), superuserCommand(open), verifyCommand(),
 		mendCommand(), backupCommand(), restoreCommand(), versionCommand(), contentCommand(open), demoCommand(open), DeviceCommand())
 	root.AddCommand(triageCommand(open))
 	root.AddCommand(auditCommand(open))

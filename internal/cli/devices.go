@@ -14,7 +14,7 @@ import (
 // devicesCommand is what an operator does at the server with other people's
 // devices; `device` is one's own.
 func devicesCommand(open Open) *cobra.Command {
-	root := &cobra.Command{Use: "devices", Short: "The devices that this server knows: list, revoke"}
+	root := &cobra.Command{Use: "devices", Short: "The devices that this server knows: list, show, revoke, wipe"}
 
 	list := &cobra.Command{Use: "list", Short: "List them", Args: cobra.NoArgs}
 	listDir := dirFlag(list)
@@ -45,15 +45,19 @@ func devicesCommand(open Open) *cobra.Command {
 
 	revoke := &cobra.Command{Use: "revoke ID", Short: "Sign a device out; what it still holds it may hand in, into quarantine", Args: cobra.ExactArgs(1)}
 	revokeDir := dirFlag(revoke)
+	as, reason := asFlags(revoke)
 	revokeJSON := revoke.Flags().Bool("json", false, "print one JSON line")
 	revoke.RunE = func(_ *cobra.Command, args []string) error {
 		return withApp(open, *revokeDir, func(_ core.App, s *wiring.Services) error {
-			found, err := s.Revoke(args[0])
+			by, err := byName(s, *as)
 			if err != nil {
-				return fail(ExitUnexpected, err.Error(), "Try again in a moment.")
+				return err
 			}
-			if !found {
-				return fail(ExitUsage, "there is no device "+args[0], "List the ids: fieldpost devices list")
+			if *reason == "" && by == "" { // an existing script must go on working; who sits here is known
+				*reason = "none given"
+			}
+			if _, err := s.SignOut(args[0], by, *reason); err != nil {
+				return explainFault(err, "List the ids: fieldpost devices list")
 			}
 			if *revokeJSON {
 				return json.NewEncoder(os.Stdout).Encode(map[string]any{"device": args[0], "revoked": true})
@@ -62,6 +66,6 @@ func devicesCommand(open Open) *cobra.Command {
 			return nil
 		})
 	}
-	root.AddCommand(list, revoke)
+	root.AddCommand(list, revoke, wipeDevice(open), deviceStatus(open), leftoversCommand(open))
 	return root
 }

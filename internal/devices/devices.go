@@ -225,28 +225,28 @@ func (s *Service) Challenge(device string) (*wire.ChallengeAnswer, error) {
 // that goes on where a forked one stops. A revoked device gets one for push
 // only, and so does what goes on for it (PUSH-10). challenge_expired,
 // bad_signature, device_exists, bad_request.
-func (s *Service) Renew(req wire.RenewRequest) (string, error) {
+func (s *Service) Renew(req wire.RenewRequest) (*wire.RenewAnswer, error) {
 	var c challenge
 	raw, ok := s.Key.Verify("challenge", req.Challenge)
 	if !ok || json.Unmarshal(raw, &c) != nil || c.Device != req.Device {
-		return "", fault.New(fault.BadSignature, "The challenge is not one for this device.")
+		return nil, fault.New(fault.BadSignature, "The challenge is not one for this device.")
 	}
 	if s.Now().UnixMilli() > c.Expires {
-		return "", fault.New(fault.ChallengeExpired, "The challenge has expired.")
+		return nil, fault.New(fault.ChallengeExpired, "The challenge has expired.")
 	}
 	newID, thumbprint := "", ""
 	if req.NewDevice != nil {
 		var err error
 		newID = req.NewDevice.ID
 		if thumbprint, err = req.NewDevice.Key.Thumbprint(); err != nil || !hlc.ValidID(newID) {
-			return "", fault.New(fault.BadRequest, "The new device's id or key is not of its form.")
+			return nil, fault.New(fault.BadRequest, "The new device's id or key is not of its form.")
 		}
 		if _, err := req.NewDevice.Key.Public(); err != nil {
-			return "", fault.New(fault.BadRequest, "The new device's key is not a point of P-256.")
+			return nil, fault.New(fault.BadRequest, "The new device's key is not a point of P-256.")
 		}
 	}
 	text := wire.RenewText(req.Device, req.Challenge, newID, thumbprint)
-	token := ""
+	answer := &wire.RenewAnswer{}
 	err := s.Store.TransactPeople(func(tx *records.People) error {
 		d, err := tx.Device(req.Device)
 		if err != nil {
@@ -262,14 +262,20 @@ func (s *Service) Renew(req wire.RenewRequest) (string, error) {
 				return err
 			}
 		}
-		if d.Revoked {
-			token, err = tx.PushToken(d.Person.ID, id)
+		if answer.Wipe, err = s.Order(&records.Device{ID: id, Wipe: d.Wipe}); err != nil {
 			return err
 		}
-		token, err = tx.Token(d.Person.ID, id)
+		if d.Revoked {
+			answer.Token, err = tx.PushToken(d.Person.ID, id)
+			return err
+		}
+		answer.Token, err = tx.Token(d.Person.ID, id)
 		return err
 	})
-	return token, refused(err)
+	if err != nil {
+		return nil, refused(err)
+	}
+	return answer, nil
 }
 
 // succeed admits a device that descends from another; again is no fault.

@@ -32,6 +32,7 @@ const (
 	DeviceForked        Code = "device_forked"
 	DeviceExists        Code = "device_exists"
 	NotHeld             Code = "not_held"
+	WipeWithdrawn       Code = "wipe_withdrawn"
 	TooLarge            Code = "too_large"
 	UpgradeRequired     Code = "upgrade_required"
 	SlowDown            Code = "slow_down"
@@ -77,6 +78,7 @@ var kinds = map[Code]kind{
 	DeviceForked:        {409, Renew, "This device's store is a copy. Renew with a new device id; nothing is lost."},
 	DeviceExists:        {409, Never, "Make a new device id and enrol with that."},
 	NotHeld:             {409, Never, "Look at it again: somebody has dealt with it."},
+	WipeWithdrawn:       {409, Never, "Nothing is to be wiped. Go on."},
 	TooLarge:            {413, Split, "Send less at once."},
 	UpgradeRequired:     {426, Never, "Update the app. What you saved can still be sent."},
 	SlowDown:            {429, Later, "Wait a moment. Nothing is lost."},

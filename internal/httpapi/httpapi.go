@@ -105,16 +105,12 @@ func (a *API) Challenge(e *core.RequestEvent) (*wire.ChallengeAnswer, error) {
 }
 
 // Renew is POST /api/sync/renew.
-func (a *API) Renew(e *core.RequestEvent) (map[string]string, error) {
+func (a *API) Renew(e *core.RequestEvent) (*wire.RenewAnswer, error) {
 	var req wire.RenewRequest
 	if err := a.decode(e, &req); err != nil {
 		return nil, err
 	}
-	token, err := a.Devices.Renew(req)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]string{"token": token}, nil
+	return a.Devices.Renew(req)
 }
 
 // Push is POST /api/sync/push.
@@ -127,7 +123,12 @@ func (a *API) Push(e *core.RequestEvent) (*wire.PushAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.Exchange.Push(e.Request.Context(), device, push)
+	answer, err := a.Exchange.Push(e.Request.Context(), device, push)
+	if err != nil {
+		return nil, err
+	}
+	answer.Wipe, err = a.order(e)
+	return answer, err
 }
 
 // Recover is POST /api/sync/recovery. Anybody who is signed in may hand in the
@@ -157,7 +158,12 @@ func (a *API) Pull(e *core.RequestEvent) (*wire.PullAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.Exchange.Pull(e.Request.Context(), device, pull)
+	answer, err := a.Exchange.Pull(e.Request.Context(), device, pull)
+	if err != nil {
+		return nil, err
+	}
+	answer.Wipe, err = a.order(e)
+	return answer, err
 }
 
 // device is the device of a request's token. Push and pull take device tokens
@@ -198,9 +204,17 @@ func (a *API) RefuseRevoked(e *core.RequestEvent) error {
 	if d == nil || d.Person.ID != e.Auth.Id {
 		return Fail(e, fault.New(fault.Unauthenticated, "The device is not known here."))
 	}
+	stands, err := a.Store.TokenStands(id, records.TurnOf(e.Request.Header.Get("Authorization")))
+	if err != nil {
+		return Fail(e, err)
+	}
+	if !stands {
+		return Fail(e, fault.New(fault.TokenExpired, "The device has a newer access than this."))
+	}
+	e.Set(deviceOf, d)
 	only := records.PushOnly(e.Request.Header.Get("Authorization"))
 	switch {
-	case d.Revoked && only && e.Request.URL.Path == PushPath:
+	case d.Revoked && only && (e.Request.URL.Path == PushPath || e.Request.URL.Path == WipePath):
 		return e.Next() // what it holds is taken, and kept (PUSH-10)
 	case d.Revoked:
 		return Fail(e, fault.New(fault.DeviceRevoked, "The device was signed out."))
@@ -328,6 +342,10 @@ func (a *API) decode(e *core.RequestEvent, into any) error {
 	if err != nil {
 		return err
 	}
+	return decodeInto(raw, into)
+}
+
+func decodeInto(raw []byte, into any) error {
 	if err := json.Unmarshal(raw, into); err != nil {
 		return fault.New(fault.BadRequest, "The request is not the JSON object it should be.").Because(err)
 	}

@@ -85,6 +85,7 @@ func (s *Store) NewDevice(app core.App, id string, user *core.Record, d wire.Enr
 			return fmt.Errorf("make device: %w", err)
 		}
 		r.Set("revoked", from.GetBool("revoked"))
+		r.Set("wipe", from.GetDateTime("wipe"))
 	}
 	// By the day: a finer time would join the person to their first report.
 	r.Set("enrolled", s.Now().UTC().Truncate(24*time.Hour))
@@ -134,11 +135,15 @@ func (s *Store) token(app core.App, personID, device string, pushOnly bool) (str
 	if err != nil {
 		return "", fmt.Errorf("make token: %w", err)
 	}
+	turn, err := nextTurn(app, device)
+	if err != nil {
+		return "", fmt.Errorf("make token: %w", err)
+	}
 	now := s.Now()
 	claims := jwt.MapClaims{
 		core.TokenClaimType: core.TokenTypeAuth, core.TokenClaimId: user.Id,
 		core.TokenClaimCollectionId: user.Collection().Id, core.TokenClaimRefreshable: false,
-		DeviceClaim: device, "exp": now.Add(TokenLife).Unix(),
+		DeviceClaim: device, TurnClaim: turn, "exp": now.Add(TokenLife).Unix(),
 	}
 	if pushOnly {
 		claims[PushOnlyClaim] = true

@@ -22,8 +22,7 @@ func ApplyRules(app core.App) error {
 		c.ListRule, c.ViewRule = text(row.List), text(row.List)
 		c.CreateRule, c.UpdateRule, c.DeleteRule = text(row.Create), text(row.Update), text(row.Delete)
 		if c.IsAuth() {
-			anybody := ""
-			c.AuthRule, c.ManageRule = &anybody, nil
+			c.AuthRule, c.ManageRule = new(authRule), nil
 		}
 		if err := app.Save(c); err != nil {
 			return fmt.Errorf("apply rules of %s: %w", name, err)
@@ -31,6 +30,10 @@ func ApplyRules(app core.App) error {
 	}
 	return nil
 }
+
+// authRule is who may sign in, whichever way: not who has left. The way by a
+// partner's account (OAuth2) knows no password that could be taken away.
+const authRule = `left = ""`
 
 // RulesHold tells whether a collection has the rules of its row.
 func RulesHold(c *core.Collection, row access.Collection) bool {
@@ -40,7 +43,7 @@ func RulesHold(c *core.Collection, row access.Collection) bool {
 	}
 	return same(c.ListRule, row.List) && same(c.ViewRule, row.List) && same(c.CreateRule, row.Create) &&
 		same(c.UpdateRule, row.Update) && same(c.DeleteRule, row.Delete) &&
-		(!c.IsAuth() || c.ManageRule == nil && c.AuthRule != nil && *c.AuthRule == "")
+		(!c.IsAuth() || c.ManageRule == nil && c.AuthRule != nil && *c.AuthRule == authRule)
 }
 
 // FieldsStand tells whether a collection has every field of its row: dropping

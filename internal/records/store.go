@@ -39,6 +39,7 @@ type Store struct {
 	tables     tables
 	checklists sync.Map // id -> *checklist.Checklist
 	daily      daily    // reports of unconfirmed people today
+	turns      sync.Map // device -> the turn of its newest token that was used
 	mutations  sync.Map // *core.TxAppInfo -> *journal.Tx: what is being written in a transaction
 }
 

@@ -308,6 +308,7 @@ type Device struct {
 	Lineage []string // its own id first
 	Key     wire.Key
 	Invite  string
+	Wipe    int64 // ms, when it was told to wipe itself; 0: it was not
 }
 
 // Device finds a device, nil when there is none.
@@ -332,6 +333,11 @@ func (s *Store) device(app core.App, id string) (*Device, error) {
 	if err := record.UnmarshalJSONField("key", &d.Key); err != nil {
 		return nil, fmt.Errorf("read key of device %s: %w", id, err)
 	}
+	var done bool
+	if d.Wipe, done, err = wipeOf(app, record); err != nil {
+		return nil, err
+	}
+	d.Revoked = d.Revoked || done // nobody has its key any more
 	for parent := record.GetString("parent"); parent != "" && len(d.Lineage) < 100; {
 		d.Lineage = append(d.Lineage, parent)
 		p, err := app.FindRecordById("devices", parent)

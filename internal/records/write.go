@@ -229,6 +229,11 @@ func (s *Store) beside(tx core.App, w *Writer, op string, it thing, before, now 
 		if err := s.moveConflicts(tx, w, it, textOf(now["served_by"])); err != nil {
 			return err
 		}
+		if to := textOf(now["served_by"]); to != "" {
+			if err := s.moveAll(tx, w, "lost_devices", "site = {:id}", map[string]any{"id": it.id}, to); err != nil {
+				return err
+			}
+		}
 		return s.moveServedBy(tx, w, it.id)
 	case name == "checklists":
 		s.checklists.Delete(it.id)

@@ -221,6 +221,7 @@ type PushAnswer struct {
 	Mark       string    `json:"mark"`
 	DurableSeq int64     `json:"durableSeq"`
 	Rewound    bool      `json:"rewound,omitempty"`
+	Wipe       string    `json:"wipe,omitempty"` // see RenewAnswer
 	Verdicts   []Verdict `json:"verdicts"`
 }
 
@@ -259,6 +260,7 @@ type PullAnswer struct {
 	Mark       string            `json:"mark"`
 	DurableSeq int64             `json:"durableSeq"`
 	Rewound    bool              `json:"rewound,omitempty"`
+	Wipe       string            `json:"wipe,omitempty"` // see RenewAnswer
 	Reset      bool              `json:"reset"`
 	More       bool              `json:"more"`
 	Cursor     string            `json:"cursor"`
