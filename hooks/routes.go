@@ -46,4 +46,5 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.POST("/quarantine/{id}/adopt", httpapi.Handle(s.API.Adopt))
 	sync.Any("/{path...}", s.API.NotFound)
 	bindInvites(r, s)
+	r.Any("/{path...}", httpapi.Pages)
 }

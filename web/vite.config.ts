@@ -1,15 +1,35 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const out = here('dist');
 
-/** What the field app's page needs, found by walking Vite's manifest from its entry. */
-type Chunk = { file: string; css?: string[]; assets?: string[]; imports?: string[]; dynamicImports?: string[] };
+/**
+ * Hotlines, guidance and the checklists' pictures as one file beside the script:
+ * it is read at the start, and is precached with the page.
+ */
+function content(): Plugin {
+  const id = 'virtual:content';
+  const json = (folder: string) => readdirSync(here(`../content/${folder}`)).filter((f) => f.endsWith('.json')).sort()
+    .map((f) => JSON.parse(readFileSync(here(`../content/${folder}/${f}`), 'utf8')) as unknown);
+  return {
+    name: 'field-content',
+    resolveId: (source) => (source === id ? `\0${id}` : null),
+    load(source) {
+      if (source !== `\0${id}`) return null;
+      const pictures = Object.fromEntries(readdirSync(here('../content/icons')).filter((f) => f.endsWith('.svg')).sort().map((f) =>
+        [f.slice(0, -4), readFileSync(here(`../content/icons/${f}`), 'utf8').replace(/^[^>]*>/, '').replace(/<\/svg>\s*$/, '')]));
+      const lines = (json('hotlines') as { lines: unknown[] }[]).flatMap((f) => f.lines);
+      const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ lines, guides: json('guidance'), pictures }) });
+      return `export default import.meta.ROLLUP_FILE_URL_${reference};`;
+    },
+  };
+}
 
 /**
  * Writes the service worker: the list of files that a cold start with no
@@ -20,27 +40,44 @@ function serviceWorker(): Plugin {
   return {
     name: 'field-service-worker',
     apply: 'build',
-    writeBundle() {
-      const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')) as Record<string, Chunk>;
+    writeBundle(_, bundle) {
       const files = new Set<string>();
-      const seen = new Set<string>();
-      const walk = (key: string) => {
-        const chunk = manifest[key];
-        if (!chunk || seen.has(key)) return;
-        seen.add(key);
-        for (const f of [chunk.file, ...(chunk.css ?? []), ...(chunk.assets ?? [])]) files.add(f);
-        for (const k of [...(chunk.imports ?? []), ...(chunk.dynamicImports ?? [])]) walk(k);
+      const walk = (name: string) => {
+        const chunk = bundle[name];
+        if (!chunk || files.has(name)) return;
+        files.add(name);
+        if (chunk.type !== 'chunk') return;
+        for (const css of chunk.viteMetadata?.importedCss ?? []) files.add(css);
+        for (const f of [...chunk.imports, ...chunk.dynamicImports]) walk(f);
       };
-      walk('field/index.html');
+      for (const f of Object.values(bundle)) {
+        if (f.type === 'chunk' && f.isEntry && f.facadeModuleId?.endsWith('/field/index.html')) walk(f.fileName);
+        if (f.type === 'asset' && /(^|\/)content-[^/]*\.json$/.test(f.fileName)) files.add(f.fileName);
+      }
       for (const f of readdirSync(here('field/public'))) files.add(f);
-      const list = [...files].filter((f) => !f.endsWith('.html')).sort();
+      const list = [...files].sort();
       const hash = createHash('sha256').update(readFileSync(here('field/sw.js')));
       for (const f of [...list, 'field/index.html']) hash.update(f).update(readFileSync(join(out, f)));
       const worker = readFileSync(here('field/sw.js'), 'utf8')
         .replace("'__VERSION__'", JSON.stringify(`app-${hash.digest('hex').slice(0, 16)}`))
         .replace('/* __FILES__ */', ['/', ...list.map((f) => `/${f}`)].map((f) => JSON.stringify(f)).join(', '));
       writeFileSync(join(out, 'sw.js'), worker);
-      rmSync(join(out, 'manifest.json'));
+    },
+  };
+}
+
+/** Each file of text again, compressed: a server with one core need not do it for each phone. */
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    closeBundle() {
+      for (const f of readdirSync(out, { recursive: true, encoding: 'utf8' })) {
+        if (!/\.(js|css|html|json|svg|webmanifest|wasm)$/.test(f)) continue;
+        const data = readFileSync(join(out, f));
+        // mtime 0, so that the same file gives the same bytes.
+        if (data.length > 1024) writeFileSync(join(out, `${f}.gz`), gzipSync(data, { level: 9 }));
+      }
     },
   };
 }
@@ -49,15 +86,15 @@ export default defineConfig({
   root: here('.'),
   base: '/',
   publicDir: here('field/public'),
-  plugins: [svelte(), serviceWorker()],
+  plugins: [svelte(), content(), serviceWorker(), compressed()],
   define: { __VERSION__: JSON.stringify('0.1.0') },
   build: {
     outDir: out,
     emptyOutDir: true,
-    manifest: 'manifest.json',
     target: 'es2022',
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    reportCompressedSize: false,
     rollupOptions: { input: { field: here('field/index.html') } },
   },
   server: { fs: { allow: [here('..')] } },

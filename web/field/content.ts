@@ -1,3 +1,4 @@
+import url from 'virtual:content';
 import type { Locale } from '../ui/text.ts';
 
 // Hotlines, guidance and pictures are in the app itself: they open from a cold
@@ -42,29 +43,37 @@ export interface Guide {
   lines?: string[];
 }
 
-const lineFiles = import.meta.glob<{ lines: Hotline[] }>('../../content/hotlines/*.json', { eager: true, import: 'default' });
-const guideFiles = import.meta.glob<Guide>('../../content/guidance/*.json', { eager: true, import: 'default' });
-const pictureFiles = import.meta.glob<string>('../../content/icons/*.svg', { eager: true, query: '?raw', import: 'default' });
+/** All of it, as the build wrote it. */
+interface Content {
+  lines: Hotline[];
+  guides: Guide[];
+  pictures: Record<string, string>;
+}
+
+let all: Content = { lines: [], guides: [], pictures: {} };
+
+/** Reads it, from the precache when there is no network. The app starts when it is there. */
+export async function loadContent(): Promise<void> {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`content: ${answer.status}`);
+  all = (await answer.json()) as Content;
+}
 
 /** Every line, 911 first. */
-export const hotlines: Hotline[] = Object.keys(lineFiles).sort().flatMap((f) => lineFiles[f]?.lines ?? [])
-  .sort((a, b) => Number(b.needs.includes('emergency')) - Number(a.needs.includes('emergency')));
+export const hotlines = (): Hotline[] => [...all.lines].sort((a, b) => Number(b.needs.includes('emergency')) - Number(a.needs.includes('emergency')));
 
 /** The text of a key; a missing one is a fault of the build. */
 export function guide(key: string): Guide {
-  const g = Object.values(guideFiles).find((g) => g.key === key);
+  const g = all.guides.find((g) => g.key === key);
   if (!g) throw new Error(`content: no guidance ${key}`);
   return g;
 }
 
 /** The texts that stand on the Learn screen. */
-export const guides: Guide[] = Object.keys(guideFiles).sort().map((f) => guideFiles[f]).filter((g): g is Guide => !!g && g.shown !== 'myself');
+export const guides = (): Guide[] => all.guides.filter((g) => g.shown !== 'myself');
 
 /** The inner part of a picture of the checklists; "" if there is none of that name. */
-export function picture(name: string): string {
-  const svg = pictureFiles[`../../content/icons/${name}.svg`] ?? '';
-  return svg.replace(/^[^>]*>/, '').replace(/<\/svg>\s*$/, '');
-}
+export const picture = (name: string): string => all.pictures[name] ?? '';
 
 /** A bilingual text in a language. */
 export const said = (s: Said, locale: Locale): string => s[`text::${locale}`];

@@ -3,8 +3,13 @@ import '../ui/base.css';
 import './field.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { loadContent } from './content.ts';
+import { gate } from './model/gate.svelte.ts';
 import { keepOffline } from './update.svelte.ts';
 
+// Help must be there from the first screen on (R3).
+await loadContent();
 mount(App, { target: document.body });
+void gate.start();
 // The app works without it; only the next cold start needs it. Settings shows the version.
 keepOffline().catch(() => undefined);

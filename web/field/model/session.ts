@@ -35,6 +35,8 @@ interface Written {
   changed: number;
   note: string;
   managerInvolved: boolean;
+  /** Number of the parked mutation that it corrects. */
+  corrects?: number;
 }
 
 /** A night stop that is being written. */
@@ -106,6 +108,8 @@ export interface Item {
   /** Of what needs attention: why, in words of the app, and the server's code. */
   why?: Key;
   code?: string;
+  /** Number of the mutation that is parked. */
+  n?: number;
 }
 
 /** Who is on duty, as far as this phone knows (R23). Times are Unix ms. */
