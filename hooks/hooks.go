@@ -18,6 +18,7 @@ func Register(app core.App, s *wiring.Services) {
 	bindSettings(app, s)
 	bindRealtime(app, s)
 	bindBackups(app, s)
+	bindSignIn(app, s)
 }
 
 // bindStart prepares the installation once the database is open, and starts

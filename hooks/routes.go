@@ -47,4 +47,5 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.Any("/{path...}", s.API.NotFound)
 	bindInvites(r, s)
 	r.Any("/{path...}", httpapi.Pages)
+	bindSignInRoutes(r, s)
 }

@@ -30,7 +30,7 @@ const module = "github.com/fieldpost/fieldpost"
 // imports only from floors below its own, rooms on one floor know nothing of
 // each other. A new room gets its floor here, in the commit that makes it.
 var floors = [][]string{
-	{"content", "web", "pb_migrations", "internal/speccheck"},
+	{"content", "web", "web/signin", "pb_migrations", "internal/speccheck"},
 	{"internal/fault"},
 	{"internal/hlc"},
 	{"internal/wire"},
@@ -39,6 +39,7 @@ var floors = [][]string{
 	{"internal/journal"},
 	{"internal/records"}, // above the journal: a record is written with its entry
 	{"internal/exchange", "internal/devices", "internal/media", "internal/export"},
+	{"internal/signin"}, // above devices: it redeems their invites
 	{"internal/httpapi"},
 	{"internal/wiring"},
 	{"hooks"},

@@ -110,9 +110,10 @@ func TestJournalOfEveryWrite(t *testing.T) {
 	})
 	t.Run("[JOURNAL-1] a batch is journalled op by op, and leaves nothing when one of it fails", func(t *testing.T) {
 		w.on(t)
+		session := w.Password(keisha.User.ID)
 		batch := func(requests ...map[string]any) int {
 			var raw json.RawMessage
-			return w.Send(http.MethodPost, w.Password(keisha.User.ID), "/api/batch", map[string]any{"requests": requests}, &raw)
+			return w.Send(http.MethodPost, session, "/api/batch", map[string]any{"requests": requests}, &raw)
 		}
 		one, two := rig.ID(), rig.ID()
 		create := func(id, name string) map[string]any {

@@ -22,6 +22,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/exchange"
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/records"
+	"github.com/fieldpost/fieldpost/internal/signin"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
@@ -29,6 +30,7 @@ import (
 type API struct {
 	Exchange *exchange.Service
 	Devices  *devices.Service
+	SignIn   *signin.Service
 	Store    *records.Store
 }
 
@@ -87,7 +89,11 @@ func (a *API) Enroll(e *core.RequestEvent) (*wire.EnrollAnswer, error) {
 	if req.Invite == "" && person == "" && e.Request.Header.Get("Authorization") != "" {
 		return nil, a.notSignedIn(e)
 	}
-	return a.Devices.Enroll(req, person, caller(e))
+	answer, err := a.Devices.Enroll(req, person, caller(e))
+	if err == nil {
+		err = a.enrolledFrom(e, req.Device.ID)
+	}
+	return answer, err
 }
 
 // Challenge is POST /api/sync/challenge.
@@ -195,6 +201,9 @@ func (a *API) RefuseRevoked(e *core.RequestEvent) error {
 	}
 	id, _ := records.ReadClaims(e.Request.Header.Get("Authorization"), a.Exchange.Now())
 	if id == "" {
+		if err := a.refuseEnded(e); err != nil {
+			return Fail(e, err)
+		}
 		return e.Next()
 	}
 	d, err := a.Store.FindDevice(id)

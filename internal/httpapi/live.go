@@ -44,6 +44,9 @@ func (a *API) Subscribe(e *core.RealtimeSubscribeRequestEvent) error {
 		e.Client.Set(deviceKey, id)
 		e.Client.Set(scopesKey, a.Exchange.DeviceScopes(d))
 	}
+	if e.Auth != nil {
+		e.Client.Set(sessionKey, a.session(e.RequestEvent))
+	}
 	return e.Next()
 }
 

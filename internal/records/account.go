@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pocketbase/dbx"
+
+	"github.com/fieldpost/fieldpost/internal/access"
 )
 
 // Account is a person's sign-in on the web. In the database its e-mail and its
@@ -299,4 +301,16 @@ func (p *People) FindPerson(who string) (string, error) {
 		return "", fmt.Errorf("find person: %w", err)
 	}
 	return r.Id, nil
+}
+
+// FindPerson finds a person by id, nil when there is none.
+func (s *Store) FindPerson(id string) (*access.Person, error) {
+	if id == "" {
+		return nil, nil
+	}
+	p, err := s.Person(s.App, id)
+	if absent(err) {
+		return nil, nil
+	}
+	return p, err
 }

@@ -231,3 +231,49 @@ func (p *People) DropSignIn(user string) error {
 	}
 	return nil
 }
+
+// Sessions lists a person's sessions that are not over.
+func (p *People) Sessions(user string) ([]Session, error) {
+	return sessions(p.app, p.store.Now(), user)
+}
+
+// SessionStands tells whether a session is there and not over; it is no use of
+// it.
+func (s *Store) SessionStands(id, user string) (bool, error) {
+	all, err := s.Sessions(user)
+	return slices.ContainsFunc(all, func(o Session) bool { return o.ID == id }), err
+}
+
+// Linked gives the person that an account of an OAuth2 provider is linked to,
+// "" when there is none.
+func (s *Store) Linked(provider, id string) (string, error) {
+	users, err := s.App.FindCachedCollectionByNameOrId("users")
+	if err != nil {
+		return "", fmt.Errorf("find link: %w", err)
+	}
+	r, err := s.App.FindFirstExternalAuthByExpr(dbx.HashExp{"collectionRef": users.Id, "provider": provider, "providerId": id})
+	if absent(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find link: %w", err)
+	}
+	return r.RecordRef(), nil
+}
+
+// Link links an account of an OAuth2 provider to a person.
+func (s *Store) Link(person, provider, id string) error {
+	users, err := s.App.FindCachedCollectionByNameOrId("users")
+	if err != nil {
+		return fmt.Errorf("link account: %w", err)
+	}
+	r := core.NewExternalAuth(s.App)
+	r.SetCollectionRef(users.Id)
+	r.SetRecordRef(person)
+	r.SetProvider(provider)
+	r.SetProviderId(id)
+	if err := s.App.Save(r); err != nil {
+		return fmt.Errorf("link account: %w", err)
+	}
+	return nil
+}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/security"
+
+	"github.com/fieldpost/fieldpost/internal/records"
 )
 
 // Post sends JSON and decodes the answer, whatever its status.
@@ -76,14 +78,14 @@ func (r *Rig) SendTo(url, method, token, path string, body, into any) int {
 	return res.StatusCode
 }
 
-// Password gives a token of a person such as a password gives: of no device.
-func (r *Rig) Password(person string) string {
+// Password gives the token of a session, as the web's sign-in does: of no
+// device.
+func (r *Rig) Password(person string) (token string) {
 	r.T.Helper()
-	record, err := r.App.FindRecordById("users", person)
-	if err != nil {
-		r.T.Fatal(err)
-	}
-	token, err := record.NewAuthToken()
+	err := r.S.Store.TransactPeople(func(tx *records.People) (err error) {
+		token, _, err = tx.BeginSession(person, "password", "Firefox, Linux")
+		return err
+	})
 	if err != nil {
 		r.T.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func New(app core.App, cfg Config) *Services {
 	ex.Live.Streams = httpapi.Streams(app)
 	dev := &devices.Service{Store: store, Key: key, Now: now}
 	return &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner, choice: cfg.Settings,
-		API: &httpapi.API{Exchange: ex, Devices: dev, Store: store}}
+		API: &httpapi.API{Exchange: ex, Devices: dev, SignIn: newSignIn(app, store, dev, now), Store: store}}
 }
 
 // DBConnect opens the databases with PocketBase's pragmas but synchronous=FULL:
@@ -122,6 +122,9 @@ func (s *Services) Prepare(app core.App) error {
 		return s.settleLine(tx, app.DataDir())
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.forgetSessions(); err != nil {
 		return err
 	}
 	// In the epoch of now: what this writes belongs to no other line of history.
