@@ -14,7 +14,18 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'node',
-          include: ['sdk/test/*.test.ts', 'sdk/test/server/*.test.ts'],
+          include: ['sdk/test/*.test.ts'],
+          environment: 'node',
+          testTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'server',
+          include: ['sdk/test/server/*.test.ts'],
           environment: 'node',
           globalSetup: ['sdk/test/server/build.ts'],
           testTimeout: 60_000,

@@ -167,7 +167,7 @@ export class FakeServer {
     const verdict: Verdict = { n: m.n, verdict: 'applied', ...said };
     if (verdict.verdict === 'deferred') return verdict;
     if (verdict.verdict !== 'refused') {
-      verdict.seq = ++this.seq;
+      if (m.ops.length === 0) this.seq++;
       for (const op of m.ops) this.put(op.collection, op.id, { ...this.records.get(op.id)?.record, ...op.fields, id: op.id });
       verdict.seq = this.seq;
     }
