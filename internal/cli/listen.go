@@ -36,6 +36,7 @@ type Addresses struct {
 	Proxies           []string // headers in which a proxy says where a request comes from
 	PlainHTTP         bool     // HTTP may be an address that other machines reach
 	AdminAnywhere     bool     // Admin may be one
+	PublicURL         string   // the address that people's browsers use, "" for the one known
 }
 
 func addressFlags(c *cobra.Command) *Addresses {
@@ -50,6 +51,7 @@ func addressFlags(c *cobra.Command) *Addresses {
 	f.StringArrayVar(&a.Proxies, "trusted-proxy", nil, "the header in which a proxy before the server says where a request comes from, such as X-Forwarded-For")
 	f.BoolVar(&a.PlainHTTP, "plain-http", false, "--http may be an address that other machines reach: a proxy there speaks TLS")
 	f.BoolVar(&a.AdminAnywhere, "admin-anywhere", false, "--admin-http may be an address that other machines reach")
+	f.StringVar(&a.PublicURL, "public-url", os.Getenv("FIELDPOST_PUBLIC_URL"), "the address that people's browsers use, such as https://example.org: passkeys and links are for it; kept for later starts")
 	c.PreRun = func(c *cobra.Command, _ []string) {
 		if a.HTTPS != "" && !c.Flags().Changed("http") {
 			a.HTTP = ""

@@ -183,7 +183,7 @@ func takeLeftover(s *wiring.Services, id string, asJSON bool) error {
 
 // peopleCommand is what an operator does at the server with people.
 func peopleCommand(open Open) *cobra.Command {
-	root := &cobra.Command{Use: "people", Short: "The people who are enrolled: list, offboard"}
+	root := &cobra.Command{Use: "people", Short: "The people who are enrolled: list, offboard, password, reset-second-factor"}
 	list := &cobra.Command{Use: "list", Short: "List them", Args: cobra.NoArgs}
 	listDir := dirFlag(list)
 	all := list.Flags().Bool("all", false, "also those who left")
@@ -211,7 +211,7 @@ func peopleCommand(open Open) *cobra.Command {
 			return nil
 		})
 	}
-	root.AddCommand(list, offboardCommand(open))
+	root.AddCommand(list, offboardCommand(open), passwordCommand(open), resetCommand(open))
 	return root
 }
 

@@ -87,6 +87,12 @@ func StartServer(open Open, dir string, at Addresses, cfg wiring.Config, before 
 		lock.Close()
 		return nil, err
 	}
+	before = append(before, func(s *wiring.Services) error {
+		if err := s.Public(at.PublicURL, listeners.url); err != nil {
+			return fail(ExitUsage, "--public-url: "+err.Error(), "Give the address as people type it: --public-url https://example.org")
+		}
+		return nil
+	})
 	for _, prepare := range before {
 		if err := prepare(services); err != nil {
 			services.Exchange.Close()
