@@ -40,7 +40,9 @@ func TestRoutes(t *testing.T) {
 	bindRoutes(r, wiring.New(app, wiring.Config{}))
 	var registered []string
 	for _, route := range routesOf(reflect.ValueOf(r.RouterGroup).Elem(), "") {
-		if strings.HasPrefix(route[strings.Index(route, " ")+1:], "/api/sync/") && !strings.HasSuffix(route, "/api/sync/{path...}") {
+		_, path, _ := strings.Cut(route, " ")
+		ours := strings.HasPrefix(path, "/api/sync/") || strings.HasPrefix(path, "/api/fieldpost/")
+		if ours && !strings.HasSuffix(path, "/{path...}") {
 			registered = append(registered, route)
 		}
 	}

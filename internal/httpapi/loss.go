@@ -120,7 +120,7 @@ func (a *API) Offboard(e *core.RequestEvent) (*wire.Offboarded, error) {
 	if err != nil {
 		return nil, err
 	}
-	var req wire.LossRequest
+	var req wire.OffboardRequest
 	if err := a.decode(e, &req); err != nil {
 		return nil, err
 	}

@@ -176,7 +176,8 @@ func TestOpenAPI(t *testing.T) {
 			"ChallengeAnswer": wire.ChallengeAnswer{}, "NewDevice": wire.NewDevice{}, "RenewRequest": wire.RenewRequest{}, "Op": wire.Op{}, "Mutation": wire.Mutation{},
 			"PushRequest": wire.PushRequest{}, "Conflict": wire.Conflict{}, "Verdict": wire.Verdict{}, "PushAnswer": wire.PushAnswer{}, "PullRequest": wire.PullRequest{},
 			"Change": wire.Change{}, "RepairRequest": wire.RepairRequest{}, "Repaired": wire.Repaired{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{},
-			"RecoveryAnswer": wire.RecoveryAnswer{}, "RecoveryVerdict": wire.RecoveryVerdict{}} {
+			"RenewAnswer": wire.RenewAnswer{}, "WipeRequest": wire.WipeRequest{}, "WipeAnswer": wire.WipeAnswer{}, "LossRequest": wire.LossRequest{}, "OffboardRequest": wire.OffboardRequest{},
+			"DeviceState": wire.DeviceState{}, "LostRequest": wire.LostRequest{}, "LostAnswer": wire.LostAnswer{}, "Offboarded": wire.Offboarded{}, "RecoveryAnswer": wire.RecoveryAnswer{}, "RecoveryVerdict": wire.RecoveryVerdict{}} {
 			var all, always []string
 			for i := range reflect.TypeOf(message).NumField() {
 				tag, option, _ := strings.Cut(reflect.TypeOf(message).Field(i).Tag.Get("json"), ",")
@@ -217,6 +218,7 @@ func TestOpenAPI(t *testing.T) {
 		c.pulls(e)
 		c.recoveries(e)
 		c.repairs(e)
+		c.losses(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
 		for _, name := range c.promised() {
@@ -254,6 +256,8 @@ func TestOpenAPI(t *testing.T) {
 var elsewhere = map[string]string{
 	"POST /api/sync/push 503 quarantine_full":     "internal/exchange: the quota of the quarantine",
 	"POST /api/sync/recovery 503 busy":            "as for push: the two share a queue",
+	"POST /api/sync/wipe 503 busy":                "as for push: the two share the places for decoding",
+	"POST /api/sync/wipe 503 quarantine_full":     "internal/devices: the room for what has no verdict",
 	"POST /api/sync/recovery 503 quarantine_full": "internal/exchange: the quota of the quarantine",
 	"POST /api/sync/pull 426 upgrade_required":    "internal/wire: there is no schema yet below the oldest that may pull",
 }

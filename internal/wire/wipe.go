@@ -40,9 +40,15 @@ func WipeText(device, order, leftovers string, more bool) string {
 	return "fieldpost-wipe-v1\n" + device + "\n" + order + "\n" + leftovers + "\n" + end
 }
 
-// LossRequest is the body of the endpoints that revoke or wipe a device or
-// offboard a person. Reason is for the audit.
+// LossRequest is the body of the endpoints that revoke or wipe a device. Reason
+// is for the audit.
 type LossRequest struct {
+	Reason string `json:"reason"`
+}
+
+// OffboardRequest is the body of POST /api/fieldpost/people/{id}/offboard. Wipe
+// tells the person's devices to wipe themselves as well; DryRun changes nothing.
+type OffboardRequest struct {
 	Reason string `json:"reason"`
 	Wipe   bool   `json:"wipe,omitempty"`
 	DryRun bool   `json:"dryRun,omitempty"`
