@@ -31,7 +31,11 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return w.Observation(""), true
 	case "submissions":
 		return w.submission(), true
-	case "addenda":
+	case "addenda", "tips":
+		more := map[string]any{"text": "more"}
+		if collection == "tips" {
+			more = map[string]any{"channel": "call", "at": "2026-01-11 06:00:00.000Z"}
+		}
 		// Authors and the serving organization's coordinators add to a report.
 		for _, c := range []struct {
 			field string
@@ -47,11 +51,13 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 					own = r.GetString("organization") == p.User.Organization
 				}
 				if own {
-					return map[string]any{c.field: report, "text": "more"}, true
+					more[c.field] = report
+					return more, true
 				}
 			}
 		}
-		return map[string]any{"observation": w.obs["worker A"], "text": "more"}, false
+		more["observation"] = w.obs["worker A"]
+		return more, false
 	case "triage":
 		return map[string]any{"observation": w.obs["worker A"], "suggested": "review", "urgency": "review", "status": "open", "organization": p.User.Organization}, true
 	case "conflicts":
@@ -76,7 +82,7 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 // edits are a harmless change for each collection.
 var edits = map[string]map[string]any{
 	"organizations": {"type": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
-	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50},
+	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50}, "tips": {"reference": "T-2"},
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true},
 }
 
@@ -84,7 +90,7 @@ var edits = map[string]map[string]any{
 // that the server keeps are an admin's over REST only.
 func pushable(row access.Collection, fields map[string]any, role access.Role) bool {
 	for f := range fields {
-		if row.Fields[f] == merge.Server || row.Fields[f] == merge.Once && row.Update != nil || slices.Contains(row.AdminOnly, f) && role != access.Admin {
+		if row.Fields[f] == merge.Server || slices.Contains(row.AdminOnly, f) && role != access.Admin {
 			return false
 		}
 	}

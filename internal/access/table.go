@@ -199,6 +199,17 @@ var Table = map[string]Collection{
 			return []string{"p:" + r.text("user"), "a", "c:" + r.text("organization")}
 		},
 	},
+	// A call or form that a person made about a report. Who may add to a report
+	// may note one; coordinators correct it, and nobody takes it out again.
+	"tips": {
+		Name:   "tips",
+		List:   anyOf{ownAuthor, orgCoord},
+		Create: allOf{roleIs{Worker, Staff, Coordinator}, notSent{"earlier", "organization", "author"}},
+		Update: allOf{orgCoord, notSent{"observation", "submission", "earlier", "organization", "author"}},
+		Fields: with(with(fields(once, "observation", "submission"), latest, "channel", "line", "at", "reference"),
+			server, "earlier", "organization", "author"),
+		Audience: reportAudience,
+	},
 	// Which rules put reports in order. Nothing in them is about a report.
 	"triage_rules": {
 		Name:     "triage_rules",

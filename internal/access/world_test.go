@@ -153,6 +153,13 @@ func (w *world) seedReports() {
 	w.must("staff X1", "addenda", map[string]any{"submission": w.subs["staff X1"], "text": "it was at night"})
 	w.must("coordinator A", "addenda", map[string]any{"submission": w.subs["staff X1"], "text": "asked once more"})
 	w.must("coordinator B", "addenda", map[string]any{"observation": w.obs["worker B"], "text": "called"})
+	tip := func(by, field, report string) {
+		w.must(by, "tips", map[string]any{field: report, "channel": "call", "line": "hsi_tip_line", "at": "2026-01-11T06:00:00Z", "reference": "T <1> & 'x'"})
+	}
+	tip("worker A", "observation", w.obs["worker A"])
+	tip("staff X1", "submission", w.subs["staff X1"])
+	tip("coordinator A", "observation", w.obs["worker A"])
+	tip("coordinator B", "observation", w.obs["worker B"])
 }
 
 // seedRepair works on triage, makes conflicts on triage and a site, has

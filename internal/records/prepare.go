@@ -44,6 +44,8 @@ func (s *Store) complete(app core.App, w *Writer, d *draft) error {
 		return s.prepareReport(app, w, d)
 	case "addenda":
 		return s.prepareAddendum(app, w, d)
+	case "tips":
+		return s.prepareTip(app, w, d)
 	case "sites":
 		if w.Person != nil && w.Person.Role == access.Coordinator {
 			d.set("served_by", w.Person.Organization)
@@ -84,7 +86,7 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 		return appendOnly()
 	case "invites":
 		return s.setKeeper(app, record)
-	case "organizations", "sites", "triage", rulesCollection:
+	case "organizations", "sites", "triage", "tips", rulesCollection:
 		sortSets(record)
 		d := draftOf(record)
 		d.before = Values(record.Original())
@@ -104,6 +106,8 @@ func (s *Store) check(app core.App, d *draft) error {
 		return s.checkTriage(app, d)
 	case rulesCollection:
 		return checkRules(d)
+	case "tips":
+		return checkTip(d)
 	}
 	return nil
 }
@@ -317,11 +321,17 @@ func reportOf(record access.Values) (collection, id string) {
 }
 
 func (s *Store) prepareAddendum(app core.App, w *Writer, record *draft) error {
-	if (record.text("observation") == "") == (record.text("submission") == "") {
-		return invalid("An addendum names one observation or one submission.")
-	}
 	if record.text("text") == "" {
 		return invalid("text is missing.")
+	}
+	return s.besideReport(app, w, record, "An addendum")
+}
+
+// besideReport completes what somebody adds to a report, and checks that they
+// may: its author, and the coordinators of its organization.
+func (s *Store) besideReport(app core.App, w *Writer, record *draft, what string) error {
+	if (record.text("observation") == "") == (record.text("submission") == "") {
+		return invalid("%s names one observation or one submission.", what)
 	}
 	collection, id := reportOf(record.values)
 	report, err := app.FindRecordById(collection, id)

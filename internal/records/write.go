@@ -329,14 +329,14 @@ func (s *Store) revokeHeirs(tx core.App, w *Writer, device string) error {
 	return nil
 }
 
-// moveChildren rewrites the organization that triage and addenda carry when
+// moveChildren rewrites the organization that triage, addenda and tips carry when
 // that of their report changes.
 func (s *Store) moveChildren(tx core.App, w *Writer, report thing, organization string) error {
 	field := "observation"
 	if report.collection == "submissions" {
 		field = "submission"
 	}
-	for _, c := range []string{"triage", "addenda"} {
+	for _, c := range []string{"triage", "addenda", "tips"} {
 		if err := s.moveAll(tx, w, c, field+" = {:id}", map[string]any{"id": report.id}, organization); err != nil {
 			return err
 		}
