@@ -26,6 +26,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostOwnFieldsOnly", Priority: -895, Func: httpapi.OwnFieldsOnly})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostNoBatchForDevices", Priority: -893, Func: httpapi.NoBatchForDevices})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostReadOnlySQL", Priority: -890, Func: httpapi.ReadOnlySQL})
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostAuditSuperuser", Priority: -880, Func: s.API.AuditSuperuser})
 
 	bindLoss(r, s)
 

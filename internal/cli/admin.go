@@ -46,8 +46,13 @@ func superuserCommand(open Open) *cobra.Command {
 	c := &cobra.Command{Use: "superuser EMAIL PASSWORD", Short: "Make or change a superuser of the dashboard (break-glass)", Args: cobra.ExactArgs(2)}
 	dir := dirFlag(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		return withApp(open, *dir, func(app core.App, _ *wiring.Services) error {
-			if err := UpsertSuperuser(app, args[0], args[1]); err != nil {
+		return withApp(open, *dir, func(app core.App, s *wiring.Services) error {
+			// The audit comes first: a superuser that it does not know must not be.
+			err := s.AuditSuperuser()
+			if err == nil {
+				err = UpsertSuperuser(app, args[0], args[1])
+			}
+			if err != nil {
 				if exit := explainStorage(*dir, err); exit != nil {
 					return exit
 				}

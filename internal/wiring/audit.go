@@ -61,3 +61,9 @@ func VerifyAuditOf(dir string) (*AuditReport, error) {
 	defer db.Close()
 	return records.VerifyAuditOf(db)
 }
+
+// AuditSuperuser notes that whoever sits at the command line makes or changes a
+// superuser.
+func (s *Services) AuditSuperuser() error {
+	return s.Store.Audit(records.Audit{Act: records.ActSuperuserWrite, Actor: records.ActorOperator, Collection: "_superusers"})
+}
