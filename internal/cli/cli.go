@@ -40,6 +40,7 @@ func Run(args []string, open Open) int {
 		mendCommand(), backupCommand(), restoreCommand(), versionCommand(), contentCommand(open), demoCommand(open), DeviceCommand())
 	root.AddCommand(triageCommand(open))
 	root.AddCommand(auditCommand(open))
+	root.AddCommand(doctorCommand())
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

@@ -62,6 +62,7 @@ type Running struct {
 	AdminURL string // for superusers; "": nobody comes in
 	ended    chan error
 	lock     *os.File
+	upFile   string
 }
 
 // StartServer opens a data folder and serves it. The folder is locked while it
@@ -102,10 +103,11 @@ func StartServer(open Open, dir string, at Addresses, cfg wiring.Config, before 
 	}
 	ready := make(chan struct{})
 	listeners.Ready = func() { close(ready) }
-	r := &Running{App: app, Services: services, URL: listeners.url, AdminURL: listeners.adminURL, ended: make(chan error, 1), lock: lock}
+	r := &Running{App: app, Services: services, URL: listeners.url, AdminURL: listeners.adminURL, ended: make(chan error, 1), lock: lock, upFile: filepath.Join(dir, wiring.UpFile)}
 	go func() { r.ended <- wiring.Serve(app, listeners.Listeners) }()
 	select {
 	case <-ready:
+		r.sayUp(at)
 		return r, nil
 	case err := <-r.ended:
 		listeners.close()
@@ -121,6 +123,7 @@ func StartServer(open Open, dir string, at Addresses, cfg wiring.Config, before 
 func (r *Running) Close() error {
 	event := &core.TerminateEvent{App: r.App}
 	err := r.App.OnTerminate().Trigger(event, func(e *core.TerminateEvent) error { return e.App.ResetBootstrapState() })
+	_ = os.Remove(r.upFile) // what is left of it names a server that the lock tells is gone
 	return errors.Join(err, r.lock.Close())
 }
 

@@ -74,9 +74,10 @@ func (s *Store) Backup(e *core.BackupEvent) (err error) {
 
 // OutOfBackups are the entries of a data folder that no backup holds and no
 // restore from the dashboard replaces: the installation key, the lock of the
-// running server, the head that it last had, and what restores keep aside.
+// running server, the head that it last had, where it listens, the keys of its
+// certificates, and what restores keep aside.
 func OutOfBackups(dir string) []string {
-	return []string{keysName(dir), LockFile, HeadFile, planFile, replacedFolder}
+	return []string{keysName(dir), LockFile, HeadFile, UpFile, core.LocalAutocertCacheDirName, planFile, replacedFolder}
 }
 
 func keysName(dir string) string { return filepath.Base(filepath.Dir(seal.KeyPath(dir))) }
