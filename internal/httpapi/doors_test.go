@@ -462,3 +462,32 @@ func TestFiles(t *testing.T) {
 		rig.Want(t, knock(t, http.MethodGet, r.URL+path+"?token="+files.Token, "", "").status, http.StatusNotFound)
 	})
 }
+
+func TestSuperusersTokens(t *testing.T) {
+	t.Run("[DOOR] a superuser's token ends with the shift", func(t *testing.T) {
+		r := rig.New(t)
+		super, token := root(t, r)
+		rig.Want(t, super.Collection().AuthToken.Duration, int64(8*60*60))
+		if _, over := records.ReadClaims(token, time.Now().Add(7*time.Hour)); over {
+			t.Error("it has ended after 7 hours")
+		}
+		if _, over := records.ReadClaims(token, time.Now().Add(9*time.Hour)); !over {
+			t.Error("it has not ended after 9 hours")
+		}
+	})
+	t.Run("[RATES] one address has its limit on enrolments, and is told to wait", func(t *testing.T) {
+		r := rig.New(t)
+		r.Stop()
+		r.Settings = records.SettingsChoice{}
+		r.Start()
+		var last reply
+		for range 601 {
+			if last = knock(t, http.MethodPost, r.URL+"/api/sync/enroll", "", "{}"); last.status == http.StatusTooManyRequests {
+				break
+			}
+		}
+		if last.code != "slow_down" || last.header.Get("Retry-After") == "" {
+			t.Fatal(last.status, last.raw)
+		}
+	})
+}
