@@ -95,7 +95,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    rollupOptions: { input: { field: here('field/index.html') } },
+    rollupOptions: { input: { field: here('field/index.html'), board: here('board/index.html') } },
   },
   server: { fs: { allow: [here('..')] } },
 });

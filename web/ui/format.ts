@@ -1,4 +1,4 @@
-import type { Locale } from '../ui/text.ts';
+import type { Locale } from './text.ts';
 
 const tags: Record<Locale, string> = { en: 'en-US', es: 'es-US' };
 const made = new Map<string, Intl.DateTimeFormat>();

@@ -1,0 +1,47 @@
+import { board } from './state.svelte.ts';
+
+let escapes: number[] = [];
+
+/** The board's keys. Single letters can be switched off (WCAG 2.1.4) and do nothing while a field has focus. */
+export function keys(e: KeyboardEvent): void {
+  if (!board.desk) return;
+  if (e.key === 'Escape') {
+    escapes = [...escapes.filter((at) => e.timeStamp - at < 1_500), e.timeStamp];
+    if (escapes.length >= 3) return board.lock();
+    if (board.sheet) board.sheet = '';
+    else if (board.open) board.open = '';
+    return;
+  }
+  if (e.key === 'F6') return regions(e);
+  const at = e.target as HTMLElement;
+  if (e.ctrlKey || e.metaKey || e.altKey || at.matches('input, textarea, select') || board.sheet) return;
+  const down: Record<string, () => void> = { ArrowDown: () => board.move(1), ArrowUp: () => board.move(-1) };
+  const letters: Record<string, () => void> = {
+    j: () => board.move(1), k: () => board.move(-1), n: () => board.showNew(), r: () => void board.at.retry(),
+    e: () => { const first = board.rows.find((r) => r.urgency === 'emergency'); if (first) board.current = first.id; },
+    '?': () => { board.sheet = 'keys'; }, f: () => { board.sheet = 'filter'; }, '/': () => { board.sheet = 'filter'; },
+    c: () => { const r = of(); if (r && !r.claimedBy) void board.at.claim(r); },
+    o: () => { const r = of(); if (r?.claimedBy && r.claimedBy !== board.at.me.id) { board.open = r.id; board.sheet = 'over'; } },
+    a: () => { const r = of(); if (r) { board.open = r.id; board.sheet = 'assign'; } },
+    x: () => { const r = of(); if (r && !r.closed) { board.open = r.id; board.sheet = 'close'; } },
+    d: () => { if (board.near.length > 0) board.sheet = 'compare'; },
+  };
+  // Enter on a button is the button's own.
+  const enter = e.key === 'Enter' && !at.matches('button, a, summary') ? () => { const r = board.rows.find((x) => x.id === board.current); if (r) void board.show(r); } : undefined;
+  const act = enter ?? down[e.key] ?? (board.keysOn ? letters[e.key.toLowerCase()] : undefined);
+  if (!act) return;
+  e.preventDefault();
+  act();
+}
+
+/** The report that a letter acts on: the open one, else the current row. */
+const of = () => board.row ?? board.rows.find((r) => r.id === board.current);
+
+/** F6 moves between strip, navigation, list and report. */
+function regions(e: KeyboardEvent): void {
+  e.preventDefault();
+  const all = [...document.querySelectorAll<HTMLElement>('[data-region]')];
+  const i = all.findIndex((r) => r.contains(document.activeElement));
+  const next = all[(i + (e.shiftKey ? all.length - 1 : 1)) % all.length];
+  (next?.querySelector<HTMLElement>('a, button, [tabindex]') ?? next)?.focus();
+}

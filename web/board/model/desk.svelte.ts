@@ -1,0 +1,184 @@
+import { explain, newest, triageID, type Checklist, type Device, type Entry, type Item, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
+import { locale } from '../words.svelte.ts';
+import { byUrgency, rowOf, text, type Reason, type Row, type Urgency, type Words } from './rows.ts';
+
+/** Changes are gathered this long before the board is made anew, ms. */
+const GATHER = 60;
+/** After this without an answer the board says that it is not live, ms. */
+const STALE = 5_000;
+
+/** Who else works on the queue. */
+export interface Person {
+  id: string;
+  name: string;
+  role: string;
+}
+
+/** How the board stands with the server. `at` is the last answer, Unix ms; 0 is never. */
+export interface Age {
+  live: boolean;
+  at: number;
+  newest: number;
+}
+
+/**
+ * A coordinator's open desk. It is a device: what it shows is its own view, so
+ * it stays on a lost connection and comes back after a restart, and each act is
+ * a mutation that waits until the server has decided.
+ */
+export class Desk {
+  rows: Row[] = $state.raw([]);
+  people: Person[] = $state.raw([]);
+  me: Person = $state.raw({ id: '', name: '', role: '' });
+  organization = $state('');
+  age: Age = $state.raw({ live: false, at: 0, newest: 0 });
+  /** Acts that the server refused, by the triage record. */
+  refused: ReadonlyMap<string, Entry> = $state.raw(new Map());
+  /** Claims that somebody else won, by the triage record. */
+  lost: ReadonlyMap<string, string> = $state.raw(new Map());
+
+  readonly device: Device;
+  readonly vaults: Vaults;
+  #words: Words = { lists: new Map(), items: new Map(), sites: new Map() };
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #stop: () => void;
+  #wanted = new Set<string>();
+
+  private constructor(device: Device, vaults: Vaults) {
+    this.device = device;
+    this.vaults = vaults;
+    const change = device.onChange(() => this.#soon());
+    const tick = setInterval(() => void this.#readAge(), 1_000);
+    const again = () => device.nudge();
+    addEventListener('online', again);
+    this.#stop = () => {
+      change();
+      clearInterval(tick);
+      clearTimeout(this.#timer);
+      removeEventListener('online', again);
+    };
+  }
+
+  static async over(device: Device, vaults: Vaults): Promise<Desk> {
+    const desk = new Desk(device, vaults);
+    await desk.read();
+    device.keep().catch(() => desk.#soon()); // where waiting does not help the strip says so
+    return desk;
+  }
+
+  #soon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => { this.read().catch((err: unknown) => { if (explain(err).kind !== 'locked') throw err; }); }, GATHER);
+  }
+
+  /** Makes the board anew from the device's view. */
+  async read(): Promise<void> {
+    const d = this.device;
+    const [observations, submissions, triage, sites, users, organizations, lists, parked, status] = await Promise.all([
+      d.records('observations'), d.records('submissions'), d.records('triage'), d.records('sites'), d.records('users'), d.records('organizations'),
+      d.checklists(locale()), d.outbox('parked'), d.status(),
+    ]);
+    this.#words = wordsOf(lists, sites);
+    const judged = new Map(triage.map((r) => [r.id, r]));
+    const rows: Row[] = [];
+    for (const r of [...observations, ...submissions]) {
+      const g = judged.get(triageID(r.collection, r.id));
+      if (g) rows.push(rowOf(r, g, this.#words));
+    }
+    this.rows = rows.sort(byUrgency);
+    this.people = users.map((u) => ({ id: u.id, name: text(u.fields['label']) || text(u.fields['email']) || u.id.slice(0, 5), role: text(u.fields['role']) }));
+    const me = status.person?.id ?? '';
+    this.me = this.people.find((p) => p.id === me) ?? { id: me, name: '', role: status.person?.role ?? '' };
+    this.organization = text(organizations.find((o) => o.id === status.person?.organization)?.fields['name']);
+    this.refused = new Map(parked.flatMap((e) => e.records.map((r) => [r.id, e] as const)));
+    this.#settleClaims(judged);
+    await this.#readAge();
+  }
+
+  async #readAge(): Promise<void> {
+    const s = await this.device.status().catch(() => null); // locked meanwhile
+    if (!s) return;
+    const at = s.lastContact ?? 0;
+    // A held poll or an open stream is contact; a try that fails is not.
+    const live = s.activity === 'live' || s.activity === 'polling' || (s.activity === 'syncing' && Date.now() - at < STALE);
+    const newest = this.rows.reduce((n, r) => Math.max(n, r.arrived), 0);
+    if (live !== this.age.live || at !== this.age.at || newest !== this.age.newest) this.age = { live, at, newest };
+  }
+
+  /** What this desk claimed and another has: the person is told by whom. */
+  #settleClaims(judged: ReadonlyMap<string, ViewRecord>): void {
+    const lost = new Map(this.lost);
+    for (const id of this.#wanted) {
+      const g = judged.get(id);
+      const by = text(g?.fields['claimed_by']);
+      if (!g || g.n > 0 || !by) continue;
+      this.#wanted.delete(id);
+      if (by !== this.me.id) lost.set(id, by);
+    }
+    if (lost.size !== this.lost.size) this.lost = lost;
+  }
+
+  /** A person's name, as the board shows it; `you` for oneself is the screen's. */
+  name(id: string): string {
+    return this.people.find((p) => p.id === id)?.name ?? id.slice(0, 5);
+  }
+
+  #change(row: Row, fields: JsonObject): Promise<unknown> {
+    return this.device.update('triage', row.triage, fields);
+  }
+
+  /** Opening a report is seeing it; passing over it in the list is not. */
+  async open(row: Row): Promise<void> {
+    if (!row.opened) await this.#change(row, { opened: true });
+  }
+
+  /** Claims a report: the first claim that reaches the server wins. */
+  async claim(row: Row): Promise<void> {
+    this.#wanted.add(row.triage);
+    const lost = new Map(this.lost);
+    lost.delete(row.triage);
+    this.lost = lost;
+    await this.#change(row, { claimed_by: this.me.id });
+  }
+
+  /** Takes over somebody's claim; the reason stands in the note. */
+  async takeOver(row: Row, why: string): Promise<void> {
+    await this.#change(row, { claimed_by: this.me.id, note: noted(row, why) });
+  }
+
+  async assign(row: Row, to: string): Promise<void> {
+    await this.#change(row, { assignee: to });
+  }
+
+  async close(row: Row, reason: Reason, basis: string): Promise<void> {
+    await this.#change(row, { status: 'closed', closing_reason: reason, ...(basis.trim() && { note: noted(row, basis) }) });
+  }
+
+  async reopen(row: Row): Promise<void> {
+    await this.#change(row, { status: row.urgency, closing_reason: '' });
+  }
+
+  async urge(row: Row, urgency: Urgency): Promise<void> {
+    await this.#change(row, { urgency, ...(!row.closed && { status: urgency }) });
+  }
+
+  /** Tries the connection now. */
+  async retry(): Promise<void> {
+    this.device.nudge();
+    await this.device.sync().catch(() => undefined); // the strip says how it went
+    await this.#readAge();
+  }
+
+  lock(): void {
+    this.#stop();
+    this.device.lock();
+  }
+}
+
+const noted = (row: Row, words: string): string => [text(row.triageFields['note']), words.trim()].filter(Boolean).join('\n');
+
+function wordsOf(lists: Checklist[], sites: ViewRecord[]): Words {
+  const items = new Map<string, Item>();
+  for (const l of newest(lists)) for (const i of l.items) if (!items.has(i.id)) items.set(i.id, i);
+  return { lists: new Map(lists.map((l) => [l.id, l])), items, sites: new Map(sites.map((s) => [s.id, text(s.fields['name'])])) };
+}

@@ -1,0 +1,151 @@
+import { explain, UnlockError, Vaults, WRONG_LIMIT, type Device } from '../sdk/index.ts';
+
+/** Whom a code would put this phone to work with. */
+export interface Invitation {
+  organization: string;
+  role: string;
+  sites: string[];
+  host: string;
+}
+
+/** A vault on this phone, as the lock screen knows it: a made label, never a name. */
+export interface Person {
+  id: string;
+  label: string;
+  /** Digits of the PIN; 0 is a passphrase. */
+  digits: number;
+}
+
+/** What came of a PIN. `wait` is in seconds; `code` is for a coordinator. */
+export type Opened<S> =
+  | { ok: true; session: S }
+  | { ok: false; wiped: boolean; damaged: boolean; left: number; wait: number; kept: number; code: string };
+
+/** Why joining did not work; each app has its words for it. `n` is minutes to wait. */
+export type Refused = { ok: false; why: 'offline' | 'invalid' | 'expired' | 'used' | 'exists' | 'wait' | 'failed'; n: number };
+
+const DIGITS = 'digits';
+const LAST = 'last';
+
+/** How many digits each PIN has, so that it opens with the last one. It says no more than the dots on the screen do. */
+const digitsOf = (): Record<string, number> => {
+  try {
+    return JSON.parse(localStorage.getItem(DIGITS) ?? '{}') as Record<string, number>;
+  } catch {
+    return {}; // cleared: a field to type in takes the place of the dots
+  }
+};
+
+const refusals: Record<string, Refused['why']> = {
+  invite_invalid: 'invalid', invite_expired: 'expired', invite_used: 'used', device_exists: 'exists',
+};
+
+function refused(code: string, kind: string, retryAfter: number): Refused {
+  const no = (why: Refused['why'], n = 0): Refused => ({ ok: false, why, n });
+  if (kind === 'offline' || kind === 'not_ours') return no('offline');
+  const why = refusals[code];
+  if (why) return no(why);
+  return retryAfter > 0 ? no('wait', Math.ceil(retryAfter / 60_000)) : no('failed');
+}
+
+/** What an app makes of an unlocked device: `label` names the next person's vault, `over` opens the screens. */
+export interface Opener<S> {
+  /** The store's name, which says nothing of the subject. */
+  name: string;
+  label: (n: number) => string;
+  over: (device: Device, vaults: Vaults) => Promise<S>;
+  stream?: boolean;
+}
+
+/** The door: the people on this phone, opening a vault, and joining. */
+export class Gate<S> {
+  ready = $state(false);
+  people: Person[] = $state.raw([]);
+  person: Person | null = $state.raw(null);
+  /** The code from a link's fragment, which is never sent anywhere by opening the link. */
+  code = '';
+  /** iOS keeps a page's data only when it stands on the home screen. */
+  readonly installFirst = /iPhone|iPad/.test(navigator.userAgent) && !matchMedia('(display-mode: standalone)').matches;
+  readonly #vaults: Vaults;
+  readonly #app: Opener<S>;
+
+  constructor(app: Opener<S>) {
+    this.#app = app;
+    this.#vaults = new Vaults({ name: app.name, stream: app.stream ?? false });
+  }
+
+  /** Reads who is on this phone. */
+  async start(): Promise<void> {
+    const invite = /[#&]invite=([^&]+)/.exec(location.hash)?.[1];
+    if (invite) {
+      this.code = decodeURIComponent(invite);
+      // The code does not stay in the address.
+      history.replaceState(history.state, '', location.pathname);
+    }
+    await this.#list();
+    this.ready = true;
+  }
+
+  async #list(): Promise<void> {
+    const digits = digitsOf();
+    this.people = (await this.#vaults.list()).map((v) => ({ id: v.id, label: v.label, digits: digits[v.id] ?? 0 }));
+    this.person = this.people.find((p) => p.id === localStorage.getItem(LAST)) ?? this.people[0] ?? null;
+  }
+
+  choose(id: string): void {
+    this.person = this.people.find((p) => p.id === id) ?? this.person;
+  }
+
+  async open(id: string, secret: string): Promise<Opened<S>> {
+    const no = { ok: false as const, wiped: false, damaged: false, left: 0, wait: 0, kept: 0, code: '' };
+    try {
+      const device = await this.#vaults.unlock(id, secret);
+      localStorage.setItem(LAST, id);
+      return { ok: true, session: await this.#app.over(device, this.#vaults) };
+    } catch (err) {
+      const code = id.slice(0, 6).toUpperCase();
+      if (!(err instanceof UnlockError)) return { ...no, damaged: true, code };
+      if (err.code === 'try_later') return { ...no, left: err.triesLeft, wait: Math.ceil(err.retryAfter / 1000) };
+      if (err.code === 'wrong_secret') return { ...no, left: err.triesLeft };
+      const kept = (await this.#vaults.carriedFiles(id)).length;
+      await this.#list();
+      return { ...no, wiped: true, kept, code };
+    }
+  }
+
+  /** Asks whom a code would put this phone to work with. Nothing is used up. */
+  async look(code: string): Promise<{ ok: true; invitation: Invitation } | Refused> {
+    let answer: Response;
+    try {
+      answer = await fetch('/api/sync/invite', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ invite: code }), credentials: 'omit', redirect: 'error' });
+    } catch {
+      return { ok: false, why: 'offline', n: 0 };
+    }
+    const body = (await answer.json().catch(() => null)) as
+      | { organization?: { name: string }; role?: string; sites?: { name: string }[]; host?: string; code?: string }
+      | null;
+    if (!body) return { ok: false, why: 'offline', n: 0 }; // a sign-in page's answer is none (DEV-7)
+    if (!answer.ok) return refused(body.code ?? '', 'refused', Number(answer.headers.get('retry-after') ?? 0) * 1000);
+    return { ok: true, invitation: { organization: body.organization?.name ?? '', role: body.role ?? '', sites: (body.sites ?? []).map((s) => s.name), host: body.host ?? location.host } };
+  }
+
+  /** Makes a vault and a device of its own for one more person, and fetches what they may see. */
+  async enrol(code: string, secret: string): Promise<{ ok: true; session: S } | Refused> {
+    const device = await this.#vaults.create(secret, this.#app.label(this.people.length + 1), WRONG_LIMIT);
+    try {
+      await device.enroll('', code, '');
+    } catch (err) {
+      const e = explain(err);
+      device.lock();
+      await this.#vaults.wipe(device.vault);
+      return refused(e.code, e.kind, e.retryAfter);
+    }
+    localStorage.setItem(DIGITS, JSON.stringify({ ...digitsOf(), [device.vault]: /^\d+$/.test(secret) ? secret.length : 0 }));
+    localStorage.setItem(LAST, device.vault);
+    void navigator.storage?.persist?.();
+    // Without a first pull there is no checklist here; a failure says so on the list's screen.
+    await device.sync().catch((err: unknown) => void explain(err));
+    await this.#list();
+    return { ok: true, session: await this.#app.over(device, this.#vaults) };
+  }
+}
