@@ -47,6 +47,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.POST("/quarantine/{id}/adopt", httpapi.Handle(s.API.Adopt))
 	sync.Any("/{path...}", s.API.NotFound)
 	bindInvites(r, s)
+	bindSealed(r, s)
 	r.Any("/{path...}", httpapi.Pages)
 	bindSignInRoutes(r, s)
 }

@@ -70,6 +70,8 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"user": p.User.ID, "thumbprint": "x"}, true
 	case "audit":
 		return map[string]any{"act": "release", "actor": p.User.ID, "at": "2026-01-11 04:55:00.000Z", "organization": p.User.Organization}, true
+	case "seals":
+		return map[string]any{"submission": w.subs["staff X1"], "organization": p.User.Organization, "by": p.User.ID, "reason": "because", "at": "2026-01-11 04:55:00.000Z"}, true
 	case "triage_rules":
 		return map[string]any{"key": "ours", "version": 1, "turn": 9}, true
 	case "invites":
@@ -83,7 +85,7 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 var edits = map[string]map[string]any{
 	"organizations": {"type": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
 	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50}, "tips": {"reference": "T-2"},
-	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true},
+	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true}, "seals": {"reason": "x"},
 }
 
 // pushable tells whether push takes all of these fields from a role; those

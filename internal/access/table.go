@@ -236,6 +236,14 @@ var Table = map[string]Collection{
 			return append(coordinatorAudience(r), "a")
 		},
 	},
+	// Who had the author of a staff report made known, and why (R9): every
+	// coordinator of the organization is told. Only the server writes it.
+	"seals": {
+		Name:     "seals",
+		List:     orgCoord,
+		Fields:   fields(server, "submission", "organization", "by", "reason", "at"),
+		Audience: coordinatorAudience,
+	},
 	"invites": {
 		Name: "invites",
 		// Who looks after it: of staff those who serve their site (R8). Who may

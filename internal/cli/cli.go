@@ -41,6 +41,7 @@ func Run(args []string, open Open) int {
 	root.AddCommand(triageCommand(open))
 	root.AddCommand(auditCommand(open))
 	root.AddCommand(doctorCommand())
+	root.AddCommand(unsealCommand(open))
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/fieldpost/fieldpost/internal/access"
@@ -87,15 +88,16 @@ func aboutSelf(tx *records.Tx, m *wire.Received) (bool, error) {
 }
 
 // forked tells whether a device has used a number of this push for something
-// else (PUSH-3).
-func (s *Service) forked(tx *records.Tx, c *pushing, j *job) (bool, error) {
+// else (PUSH-3), and whether nobody is to be named with something of it.
+func (s *Service) forked(tx *records.Tx, c *pushing, j *job) (unnamed, forked bool, err error) {
 	ns := make([]int64, 0, len(j.push.Mutations))
 	ids := make([]*identity, len(j.push.Mutations))
 	for i := range j.push.Mutations {
 		who, err := s.identity(tx, c, &j.push.Mutations[i])
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
+		unnamed = unnamed || who.unnamed
 		ids[i] = who
 		if !who.hidden() {
 			ns = append(ns, who.n)
@@ -103,7 +105,7 @@ func (s *Service) forked(tx *records.Tx, c *pushing, j *job) (bool, error) {
 	}
 	receipts, err := tx.Receipts(c.pseudonym, ns)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	same := sameSent
 	if j.recovered { // written anew each time, by any copy of the store
@@ -113,14 +115,14 @@ func (s *Service) forked(tx *records.Tx, c *pushing, j *job) (bool, error) {
 		r := receipts[j.push.Mutations[i].N]
 		if who.hidden() {
 			if r, err = tx.Receipt(who.device, who.n); err != nil {
-				return false, err
+				return false, false, err
 			}
 		}
 		if r != nil && !same(r.Content, who.content) {
-			return true, nil
+			return unnamed, true, nil
 		}
 	}
-	return false, nil
+	return unnamed, false, nil
 }
 
 // seen gives those reports of a device and its lineage that were opened in
@@ -199,6 +201,10 @@ func (s *Service) unlockKept(values map[string]any, receipt *journal.Receipt) (m
 	whole, _ := values["mutation"].(map[string]any)
 	box, err := base64.RawURLEncoding.DecodeString(word(whole[heldMember]))
 	if err != nil || len(box) == 0 {
+		if _, numbered := whole["n"]; !numbered && whole != nil { // nobody's
+			whole = maps.Clone(whole)
+			whole["n"] = float64(1)
+		}
 		return whole, nil, nil
 	}
 	raw, err := s.Key.Unlock("held", receipt.Device, box)
@@ -274,4 +280,24 @@ func (s *Service) heldOf(tx *records.Tx, family []*records.Device) ([]journal.He
 		}
 	}
 	return out, nil
+}
+
+// unsealed gives those reports of a person of staff whose author was made known
+// in (after, upto].
+func (s *Service) unsealed(r *journal.Reader, d *records.Device, after, upto int64) ([]string, error) {
+	if d.Person.Role != access.Staff {
+		return nil, nil
+	}
+	all, err := r.Unsealed(after, upto)
+	var own []string
+	for _, report := range all {
+		mine, failed := s.Store.Wrote(r, d.Person.ID, "submissions", report)
+		if failed != nil {
+			return nil, failed
+		}
+		if mine {
+			own = append(own, report)
+		}
+	}
+	return own, err
 }

@@ -63,7 +63,7 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 			return nil, err
 		}
 		// Digests are something to send: who asks for them is not held.
-		if wait == 0 || len(answer.Changes) > 0 || len(answer.Seen) > 0 || answer.More || answer.Reset || answer.Rewound || req.Digests {
+		if wait == 0 || len(answer.Changes) > 0 || len(answer.Seen) > 0 || len(answer.Unsealed) > 0 || answer.More || answer.Reset || answer.Rewound || req.Digests {
 			return answer, nil
 		}
 		select {
@@ -174,6 +174,10 @@ func (s *Service) page(sight *records.Sight, d *records.Device, req *wire.PullRe
 	if err != nil {
 		return nil, err
 	}
+	unsealed, err := s.unsealed(r, d, from.Seq, end)
+	if err != nil {
+		return nil, err
+	}
 	endHash := headHash
 	if end != head {
 		if endHash, err = r.HashAt(end); err != nil {
@@ -189,7 +193,7 @@ func (s *Service) page(sight *records.Sight, d *records.Device, req *wire.PullRe
 	if more && from.Reset {
 		next.Reset, next.From = true, from.From
 	}
-	answer := &wire.PullAnswer{Epoch: epoch, Now: s.stampNow(), Rewound: rewound, Reset: reset, More: more, Changes: changes, Seen: seen}
+	answer := &wire.PullAnswer{Epoch: epoch, Now: s.stampNow(), Rewound: rewound, Reset: reset, More: more, Changes: changes, Seen: seen, Unsealed: unsealed}
 	if req.Digests && !more {
 		if err := s.judge(sight, scopes, from.Reset, answer); err != nil {
 			return nil, err

@@ -235,15 +235,20 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 		j.ctx = c
 		return nil
 	}
-	if forked, err := s.forked(tx, c, j); err != nil {
+	unnamed, forked, err := s.forked(tx, c, j)
+	if err != nil {
 		return err
-	} else if forked {
+	}
+	if forked {
 		j.err = fault.New(fault.DeviceForked, "Another copy of this device has used these numbers.")
 		return nil
 	}
 	j.ctx = c        // looked at: not before, or a look that failed would not be repeated
 	if j.recovered { // the device itself was not here
 		return nil
+	}
+	if unnamed { // by the day: the minute would name who it was
+		return tx.ContactOfDay(device, c.at)
 	}
 	return tx.Contact(device, c.at)
 }

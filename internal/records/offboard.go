@@ -27,7 +27,6 @@ var namesPeople = map[string]string{
 	"observations.author":   "stays: who saw it does not change",
 	"submissions.author":    "stays: who saw it does not change",
 	"addenda.author":        "stays: who wrote it does not change",
-	"tips.author":           "stays: who made the call does not change",
 	"quarantine.author":     "stays: a coordinator adopts what is held",
 	"lost_devices.asked_by": "stays: what was lost is still lost",
 }

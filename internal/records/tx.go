@@ -300,6 +300,9 @@ func (t *Tx) Contact(d *Device, at int64) error {
 	return journal.Contact(t.app.NonconcurrentDB(), d.ID, at)
 }
 
+// ContactOfDay notes no more than the day, of anybody.
+func (t *Tx) ContactOfDay(d *Device, at int64) error { return t.Contact(d, day(at)) }
+
 // Device is a device with its person and those it descends from.
 type Device struct {
 	ID      string

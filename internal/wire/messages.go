@@ -266,7 +266,8 @@ type PullAnswer struct {
 	Cursor     string            `json:"cursor"`
 	Changes    []Change          `json:"changes"`
 	Seen       []string          `json:"seen"`
-	Digests    map[string]Digest `json:"digests,omitzero"` // nil: not asked for; empty: the view is
+	Unsealed   []string          `json:"unsealed,omitempty"` // reports of this person whose author was made known (R9)
+	Digests    map[string]Digest `json:"digests,omitzero"`   // nil: not asked for; empty: the view is
 }
 
 // ErrorBody is the error body of the protocol.
