@@ -64,6 +64,9 @@ export interface Revision {
   rev: number;
 }
 
+/** The version of the tables. */
+const VERSION = 1;
+
 export class Database extends Dexie {
   declare vaults: EntityTable<Header, 'id'>;
   declare cells: EntityTable<Cell, 'k'>;
@@ -74,31 +77,44 @@ export class Database extends Dexie {
   constructor(name: string, options: DexieOptions = {}) {
     // Strict: a save has returned when it is on the disk, not when it is on its way.
     super(name, { chromeTransactionDurability: 'strict', autoOpen: false, ...options });
-    this.version(1).stores({ vaults: 'id', cells: 'k, g, v', carried: 'k, vault', revisions: 'vault' });
+    this.version(VERSION).stores({ vaults: 'id', cells: 'k, g, v', carried: 'k, vault', revisions: 'vault' });
   }
 
-  override close(options?: { disableAutoOpen: boolean }): void {
+  /** Closes it for good. Dexie's own close also answers a newer program that wants to take over, and is no end. */
+  end(): void {
     this.ended = true;
-    super.close(options);
+    this.close();
   }
 
   /** Runs work on the database; a connection that the browser has dropped is made once more. Fails with an SdkError. */
   async run<T>(op: string, work: () => PromiseLike<T>): Promise<T> {
     for (let again = false; ; again = true) {
       try {
-        if (!this.isOpen() && !this.ended) await this.open();
+        if (!this.isOpen() && !this.ended) await this.openOurs();
         return await work();
       } catch (err) {
         const lost = err instanceof Error && (err.name === 'DatabaseClosedError' || err.name === 'InvalidStateError');
         if (lost && !again && !this.ended) {
-          super.close({ disableAutoOpen: false });
+          this.close({ disableAutoOpen: false });
           continue;
         }
         throw storeError(op, err);
       }
     }
   }
+
+  /** Opens it, unless a newer program has changed it: Dexie would go on, and write what that one may not read. */
+  private async openOurs(): Promise<void> {
+    await this.open();
+    if (this.backendDB().version <= VERSION * 10) return;
+    this.close({ disableAutoOpen: false });
+    throw newer(undefined);
+  }
 }
+
+const newer = (cause: unknown): SdkError => new SdkError('store', 'store_newer', 'A newer version of this program made this store.', {
+  hint: 'Close all its windows and open it again with a connection. What is in the store is untouched.', cause,
+});
 
 /** Tells a full disk from a lost connection from our own mistakes. */
 function storeError(op: string, err: unknown): unknown {
@@ -115,9 +131,7 @@ function storeError(op: string, err: unknown): unknown {
     });
   }
   if (names.has('VersionError')) {
-    return new SdkError('store', 'store_newer', 'A newer version of this program made this store.', {
-      hint: 'Close all its windows and open it again with a connection. What is in the store is untouched.', cause,
-    });
+    return newer(cause);
   }
   for (const name of ['DatabaseClosedError', 'OpenFailedError', 'InvalidStateError', 'AbortError', 'UnknownError', 'TimeoutError', 'MissingAPIError']) {
     if (names.has(name)) {

@@ -1,14 +1,14 @@
 /** A device: one installation and one person, with its vault unlocked. */
 import type { Database } from './database.ts';
 import { Watch, type Clocks } from './clock.ts';
-import { aborted, explain, vaultLocked } from './errors.ts';
-import { enroll, hello } from './enroll.ts';
+import { aborted, explain, hasCode, vaultLocked } from './errors.ts';
+import { enroll, hello, look } from './enroll.ts';
 import { newKey } from './keys.ts';
 import { Backoff, final, openStream, type Stream } from './live.ts';
 import { checklistsOf, type Checklist } from './checklist/checklists.ts';
 import { add, createsSeen, entries, everyRow, makeID, parkedRow, renamed, type Entry, type NewOp, type Saved } from './outbox.ts';
 import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull.ts';
-import { emptyPushReport, push, type PushReport } from './push.ts';
+import { emptyPushReport, meet, push, type PushReport } from './push.ts';
 import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
 import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type DeviceRow, type Phase, type RecordRow } from './rows.ts';
 import { authorized, sleep, type Session } from './session.ts';
@@ -17,7 +17,8 @@ import { wordOf, type Activity, type Status } from './sync-state.ts';
 import { Transport } from './transport.ts';
 import { view, type ViewRecord } from './view.ts';
 import type { JsonObject } from './wire/json.ts';
-import type { Hello, Person } from './wire/messages.ts';
+import type { Hello, Invitation, Person } from './wire/messages.ts';
+import { obey, wiped } from './wipe.ts';
 
 const DRAFTS = 'drafts';
 const SETTINGS = 'settings';
@@ -74,12 +75,13 @@ export class Device {
   private wake = (): void => undefined;
   private nudged = (): void => undefined;
   private saves = 0;
+  private gone = false;
 
   constructor(readonly vault: string, private readonly db: Database, private readonly store: Store, private readonly options: DeviceOptions) {
     this.watch = new Watch(options.clocks);
     this.session = {
       store, watch: this.watch, transport: new Transport(options.fetch, this.watch, options.timeout), sealAll: options.sealAll,
-      random: options.random, sleep: options.sleep, batch: 0, page: 0,
+      random: options.random, sleep: options.sleep, batch: 0, page: 0, order: '',
     };
     store.onChange((own) => {
       if (!own) this.saved(); // another tab may have saved something
@@ -122,7 +124,7 @@ export class Device {
   }
 
   private open(): void {
-    if (this.ending.signal.aborted) throw vaultLocked();
+    if (this.ending.signal.aborted) throw this.gone ? wiped() : vaultLocked();
   }
 
   private signal(given?: AbortSignal): AbortSignal {
@@ -135,7 +137,7 @@ export class Device {
     try {
       return await work();
     } catch (err) {
-      if (this.ending.signal.aborted) throw vaultLocked();
+      if (this.ending.signal.aborted) throw this.gone ? wiped() : vaultLocked();
       if (err instanceof DOMException && err.name === 'AbortError') throw aborted();
       throw err;
     }
@@ -146,6 +148,11 @@ export class Device {
   /** Asks who answers at an address, before anything is told to it. '' is the page's own origin. */
   hello(address: string, signal?: AbortSignal): Promise<Hello> {
     return this.guarded(() => hello(this.session, address, this.signal(signal)));
+  }
+
+  /** Asks what an invite would give, and uses nothing up: show organization and host before enrolling. */
+  look(address: string, invite: string, signal?: AbortSignal): Promise<Invitation> {
+    return this.guarded(() => look(this.session, address, invite, this.signal(signal)));
   }
 
   /**
@@ -356,8 +363,19 @@ export class Device {
         if (['offline', 'not_ours', 'not_enrolled', 'aborted', 'locked'].includes(explain(err).kind)) throw err;
         failure = err;
       }
+      if (failure === undefined || hasCode(failure, 'quarantine_full')) await this.obeyOrder(ending);
       try {
-        await pull(this.session, report.pull, options, ending);
+        try {
+          await pull(this.session, report.pull, options, ending);
+        } catch (err) {
+          if (!hasCode(err, 'device_revoked')) throw err;
+          if (failure === undefined) await meet(this.session, ending);
+          if (!this.session.order) throw err;
+        }
+        if (this.session.order && failure === undefined) {
+          await push(this.session, report.push, ending); // what was saved meanwhile
+          await this.obeyOrder(ending);
+        }
         if (failure === undefined && report.pull.rewound) {
           await push(this.session, report.push, ending);
           await pull(this.session, report.pull, {}, ending);
@@ -369,6 +387,14 @@ export class Device {
       if (failure !== undefined) throw failure;
     });
     return report;
+  }
+
+  /** Wipes this vault if the server has ordered it; then it fails with `wiped`, and the device is of no more use. */
+  private async obeyOrder(signal: AbortSignal): Promise<void> {
+    if (!this.session.order || !(await obey(this.session, signal))) return;
+    this.gone = true;
+    this.lock();
+    throw wiped();
   }
 
   private async carry(report: SyncReport, signal: AbortSignal): Promise<void> {
@@ -384,7 +410,7 @@ export class Device {
    * each save, at each poke; after a failure it rests longer each time (DEV-4).
    * Of several tabs one does it and the others wait to take over. It fails, with
    * the activity `stopped`, where waiting does not help: `refused`,
-   * `not_enrolled`, `store`, `disk`.
+   * `wiped`, `not_enrolled`, `store`, `disk`.
    */
   async keep(signal?: AbortSignal): Promise<void> {
     const ending = this.signal(signal);
@@ -392,7 +418,7 @@ export class Device {
       await this.guarded(() => this.store.locks.hold(this.store.lockName('live'), () => this.keepUp(ending), ending));
     } catch (err) {
       const e = explain(err);
-      if (ending.aborted || e.kind === 'aborted') {
+      if (e.kind !== 'wiped' && (ending.aborted || e.kind === 'aborted')) {
         this.enter('idle');
         return;
       }
@@ -439,7 +465,7 @@ export class Device {
           } else await this.untilPulled(saves, signal);
         } catch (err) {
           const e = explain(err);
-          if (signal.aborted || e.kind === 'aborted') throw e;
+          if (e.kind === 'wiped' || signal.aborted || e.kind === 'aborted') throw e;
           stream?.close();
           stream = null;
           if (final(e)) throw e;

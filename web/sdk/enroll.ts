@@ -4,7 +4,7 @@ import { device, putDevice } from './rows.ts';
 import { validSealKey } from './seal.ts';
 import { line, sealAllRows, sendAgain, tokenAgain, type Session } from './session.ts';
 import { checks, cleanURL } from './transport.ts';
-import { PROTOCOL, type EnrollAnswer, type Hello, type Person } from './wire/messages.ts';
+import { PROTOCOL, type EnrollAnswer, type Hello, type Invitation, type Person } from './wire/messages.ts';
 
 /** Asks who answers there, before anything is told to it. */
 export async function hello(s: Session, base: string, signal?: AbortSignal): Promise<Hello> {
@@ -15,6 +15,35 @@ export async function hello(s: Session, base: string, signal?: AbortSignal): Pro
     });
   }
   return answer;
+}
+
+/**
+ * Reads an invite as people have it: a link such as https://example.org/#invite=CODE,
+ * or a code alone. `address` is '' for a code. Throws `bad_link` for a text that
+ * looks like a link and is none of ours.
+ */
+export function parseInvite(text: string): { address: string; code: string } {
+  const trimmed = text.trim();
+  if (!trimmed.includes('://')) return { address: '', code: trimmed };
+  const bad = badInput('bad_link', 'The link is not an invite.', 'Take the whole link from the card, such as https://example.org/#invite=CODE, or type the code.');
+  let u: URL;
+  try {
+    u = new URL(trimmed);
+  } catch {
+    throw bad;
+  }
+  const code = new URLSearchParams(u.hash.slice(1)).get('invite');
+  if (!code) throw bad;
+  u.hash = '';
+  return { address: cleanURL(u.href), code };
+}
+
+/** Asks what an invite would give, and uses nothing up. A server that is older than the question answers `not_found`. */
+export async function look(s: Session, address: string, invite: string, signal?: AbortSignal): Promise<Invitation> {
+  const base = cleanURL(address);
+  await hello(s, base, signal);
+  return (await s.transport.exchange<Invitation>(
+    { method: 'POST', base, path: '/api/sync/invite', body: JSON.stringify({ invite }) }, checks.invite, signal)).answer;
 }
 
 export async function enroll(s: Session, address: string, invite: string, name: string, platform: string, signal?: AbortSignal): Promise<Person> {

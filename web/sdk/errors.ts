@@ -11,10 +11,11 @@ import type { Limits } from './wire/messages.ts';
  * - `not_ours`: somebody answered who is not the server (DEV-7); it counts as no answer
  * - `later`: the server asks to wait, or has a fault of its own
  * - `refused`: the server refuses this device, invite or token; a person must act
+ * - `wiped`: the device has handed everything in and wiped itself, as it was ordered to
  * - `aborted`: the caller's own signal ended it
  * - `internal`: a fault of this program
  */
-export type ErrorKind = 'locked' | 'store' | 'disk' | 'input' | 'not_enrolled' | 'offline' | 'not_ours' | 'later' | 'refused' | 'aborted' | 'internal';
+export type ErrorKind = 'locked' | 'store' | 'disk' | 'input' | 'not_enrolled' | 'offline' | 'not_ours' | 'later' | 'refused' | 'wiped' | 'aborted' | 'internal';
 
 export interface ErrorDetails {
   hint?: string;

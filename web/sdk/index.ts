@@ -3,6 +3,7 @@ export { Vaults, UnlockError, strength, WRONG_LIMIT, type Strength, type VaultIn
 export { Device, type DeviceOptions, type Draft, type SyncReport } from './device.ts';
 export { AutoLock, type AutoLockOptions } from './autolock.ts';
 export { SdkError, explain, type ErrorKind } from './errors.ts';
+export { parseInvite } from './enroll.ts';
 export { reasonOf, wordOf, type Activity, type Reason, type Remedy, type Status, type Word } from './sync-state.ts';
 export type { Entry, NewOp, Saved } from './outbox.ts';
 export type { Phase, Problem, Ref } from './rows.ts';
@@ -15,5 +16,5 @@ export { asked, unfit, type Answers, type Conditions } from './checklist/asked.t
 export { newest, type Checklist, type Item } from './checklist/checklists.ts';
 export { parseExpression, Expression, ExpressionError } from './checklist/expression.ts';
 export { triageID } from './wire/ids.ts';
-export { parseTime, timeText, type Hello, type Limits, type Op, type OpKind, type Person, type Role, type Verdict } from './wire/messages.ts';
+export { parseTime, timeText, type Hello, type Invitation, type Limits, type Named, type Op, type OpKind, type Person, type Role, type Verdict } from './wire/messages.ts';
 export type { Json, JsonObject } from './wire/json.ts';

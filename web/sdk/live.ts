@@ -29,7 +29,7 @@ export class Backoff {
 }
 
 /** Failures that only a person can end. */
-export const final = (e: SdkError): boolean => ['refused', 'not_enrolled', 'store', 'disk', 'locked', 'input'].includes(e.kind);
+export const final = (e: SdkError): boolean => ['refused', 'wiped', 'not_enrolled', 'store', 'disk', 'locked', 'input'].includes(e.kind);
 
 /** An open realtime stream subscribed to the topic sync. */
 export interface Stream {

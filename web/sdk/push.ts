@@ -73,6 +73,11 @@ export async function push(s: Session, report: PushReport, signal?: AbortSignal)
   }, signal);
 }
 
+/** Sends an empty push: only a push gets a device that was signed out an answer, and with it an order that stands (PUSH-10). */
+export async function meet(s: Session, signal?: AbortSignal): Promise<void> {
+  await s.store.locks.hold(s.store.lockName('send'), () => new Pusher(s, emptyPushReport(), signal).post([]), signal);
+}
+
 interface Suspect {
   row: OutboxRow;
   /** How many mutations had a verdict when a batch with it first failed. */
@@ -170,7 +175,7 @@ class Pusher {
   }
 
   /** Sends one batch and notes the answer. Returns when there was an answer with verdicts, or a turn. */
-  private async post(batch: OutboxRow[]): Promise<void> {
+  async post(batch: OutboxRow[]): Promise<void> {
     const result = await authorized<PushAnswer>(this.s, { path: '/api/sync/push' }, true, checks.push,
       (st, now) => pushBody(st, now, batch), this.signal);
     if ('turn' in result) {

@@ -9,7 +9,7 @@ import type { Carried, Database } from './database.ts';
 import { badInput, explain, notEnrolled, notOurs } from './errors.ts';
 import { sign, useKey } from './keys.ts';
 import { homeOf, sealedMutation, sealRow, SEALED_ENVELOPE } from './outbox.ts';
-import { device, outbox, type OutboxRow } from './rows.ts';
+import { device, outbox, type DeviceRow, type OutboxRow } from './rows.ts';
 import { authorized, enrolled, type Session } from './session.ts';
 import { checks } from './transport.ts';
 import { members, skipSpace, skipValue, validJSON } from './wire/json.ts';
@@ -33,33 +33,42 @@ export interface Exported {
 export async function exportRecovery(s: Session, parked: boolean): Promise<Exported> {
   const { st, rows } = await s.store.read('write recovery file', async (tx) => ({ st: await device(tx), rows: await outbox(tx) }));
   if (!st.sealKey) throw notEnrolled('This device is not enrolled, and knows nobody to seal for.');
-  const out: Exported = { file: '', mutations: 0, parts: 0, tooLarge: [] };
+  const tooLarge: number[] = [];
+  const sealed: OutboxRow[] = [];
+  for (const row of rows.filter((r) => r.phase === 'waiting' || (parked && r.phase === 'parked')).sort((a, b) => a.n - b.n)) {
+    const one = await sealedRow(st, row);
+    if (one) sealed.push(one);
+    else tooLarge.push(row.n);
+  }
+  const parts = await recoveryParts(st, sealed);
+  return { file: parts.map((p) => `${p}\n`).join(''), mutations: sealed.length, parts: parts.length, tooLarge };
+}
+
+/** A row with its sealed form; null where no sealed mutation can hold it. */
+export async function sealedRow(st: DeviceRow, row: OutboxRow): Promise<OutboxRow | null> {
+  const sealed = row.sealed || await sealRow(st, row.n, row.stamp, row.body!);
+  return sealed.length > MAX_MUTATION_BYTES - SEALED_ENVELOPE ? null : { ...row, sealed };
+}
+
+/** Signed files of mutations that are sealed, each as much as one request takes. */
+export async function recoveryParts(st: DeviceRow, rows: readonly OutboxRow[]): Promise<string[]> {
   const limit = Math.min(st.limits.bytes, st.limits.inflated) * FILL;
   const key = await useKey(st.key);
-  let part: OutboxRow[] = [];
-  let size = SEALED_ENVELOPE;
-  const flush = async (): Promise<void> => {
-    if (part.length === 0) return;
-    const signed = recoveryText(st.id, part.map(sealedMutation));
-    out.file += `${recoveryFile(signed, await sign(key, signed))}\n`;
-    out.parts++;
-    out.mutations += part.length;
-    part = [];
-    size = SEALED_ENVELOPE;
-  };
-  for (const row of rows.filter((r) => r.phase === 'waiting' || (parked && r.phase === 'parked')).sort((a, b) => a.n - b.n)) {
-    const sealed = row.sealed || await sealRow(st, row.n, row.stamp, row.body!);
-    if (sealed.length > MAX_MUTATION_BYTES - SEALED_ENVELOPE) {
-      out.tooLarge.push(row.n);
-      continue;
+  const groups: OutboxRow[][] = [];
+  let size = Infinity;
+  for (const row of rows) {
+    const takes = row.sealed.length + SEALED_ENVELOPE;
+    if (size + takes > limit || groups.at(-1)!.length === st.limits.mutations) {
+      groups.push([]);
+      size = SEALED_ENVELOPE;
     }
-    const takes = sealed.length + SEALED_ENVELOPE;
-    if (part.length === st.limits.mutations || size + takes > limit) await flush();
-    part.push({ ...row, sealed });
+    groups.at(-1)!.push(row);
     size += takes;
   }
-  await flush();
-  return out;
+  return Promise.all(groups.map(async (group) => {
+    const signed = recoveryText(st.id, group.map(sealedMutation));
+    return recoveryFile(signed, await sign(key, signed));
+  }));
 }
 
 /** What became of a recovery file. The numbers are those of the device that wrote it. */

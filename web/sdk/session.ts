@@ -23,6 +23,8 @@ export interface Session {
   /** How much one request carries on the link as it is; 0: as much as the server takes. */
   batch: number;
   page: number;
+  /** The order to wipe itself that the server told last; '' for none. */
+  order: string;
 }
 
 /** Waits; fails with `aborted` when the signal ends it. */
@@ -151,7 +153,9 @@ async function askToken(s: Session, base: string, as: Identity, next?: Identity,
       const text = renewText(as.id, challenge, newDevice && { id: newDevice.id, thumbprint: thumbprint(newDevice.key) });
       const signature = await sign(await useKey(as.key), text);
       const body = JSON.stringify({ device: as.id, challenge, signature, ...(newDevice ? { newDevice } : {}) });
-      return (await s.transport.exchange<{ token: string }>({ method: 'POST', base, path: '/api/sync/renew', body }, checks.renew, signal)).answer.token;
+      const { answer } = await s.transport.exchange<{ token: string; wipe?: string }>({ method: 'POST', base, path: '/api/sync/renew', body }, checks.renew, signal);
+      s.order = answer.wipe ?? '';
+      return answer.token;
     } catch (err) {
       if (again || !hasCode(err, 'challenge_expired')) throw err;
     }
@@ -234,6 +238,7 @@ export async function sendAgain(tx: Writing, st: DeviceRow): Promise<void> {
 /** Stores where the server stands. */
 export async function arrived(s: Session, tx: Writing, st: DeviceRow, a: Place, t: Timing): Promise<void> {
   if (a.rewound) await sendAgain(tx, st);
+  s.order = a.wipe ?? '';
   const { wall, jumped } = s.watch.now();
   if (jumped) st.clock = { ms: 0, counter: 0 }; // it starts anew with the next stamp
   st.offset = offsetOf(t, Date.parse(a.now));

@@ -35,6 +35,11 @@ interface Loaded {
 
 class Moved extends Error {}
 
+/** Wiped by another tab, or evicted by the browser. */
+const vaultGone = (): SdkError => new SdkError('locked', 'vault_gone', 'This vault is no longer on this device.', {
+  hint: 'It was wiped, or the browser has cleared its storage. Ask your coordinator for a new code.',
+});
+
 const retries = 5;
 const join = (group: string, key: string): string => `${group}\n${key}`;
 
@@ -108,9 +113,34 @@ export class Store {
     });
   }
 
+  /**
+   * Ends the vault for good if `may` says so of the state that it then has: rows,
+   * keys, and what is carried for it go in one transaction.
+   */
+  async destroy(op: string, may: (tx: Reading) => Promise<boolean>): Promise<boolean> {
+    return this.locks.hold(this.lockName('store'), async () => {
+      const tx = await this.begin(op);
+      if (!(await may(tx))) return false;
+      const { db } = this;
+      return db.run(op, () => db.transaction('rw', db.vaults, db.cells, db.carried, db.revisions, async () => {
+        const rev = (await db.revisions.get(this.vault))?.rev ?? 0;
+        if (rev !== tx.rev) return false;
+        await db.cells.where('v').equals(this.vault).delete();
+        await db.carried.where('vault').equals(this.vault).delete();
+        await db.vaults.delete(this.vault);
+        await db.revisions.delete(this.vault);
+        return true;
+      }));
+    });
+  }
+
   private async revision(op: string): Promise<number> {
     if (this.closed) throw vaultLocked();
-    return this.db.run(op, async () => (await this.db.revisions.get(this.vault))?.rev ?? 0);
+    return this.db.run(op, async () => {
+      const known = await this.db.revisions.get(this.vault);
+      if (!known && !(await this.db.vaults.get(this.vault))) throw vaultGone();
+      return known?.rev ?? 0;
+    });
   }
 
   private async begin(op: string): Promise<Snapshot> {
@@ -125,7 +155,7 @@ export class Store {
     if (this.closed) throw vaultLocked();
     const { db } = this;
     await db.run(op, () => db.transaction('rw', db.vaults, db.cells, db.carried, db.revisions, async () => {
-      if (!(await db.vaults.get(this.vault))) throw new SdkError('locked', 'vault_gone', 'This vault is no longer on this device.');
+      if (!(await db.vaults.get(this.vault))) throw vaultGone();
       const rev = (await db.revisions.get(this.vault))?.rev ?? 0;
       if (rev !== tx.rev) throw new Moved();
       if (puts.length) await db.cells.bulkPut(puts);

@@ -226,6 +226,14 @@ export const checks = {
     }
     return placeMissing(a);
   },
+  invite: (a: Record<string, unknown>): string => {
+    if (!isText(a.role)) return 'role';
+    return isObject(a.organization) && isText(a.organization.id) ? '' : 'organization';
+  },
+  wipe: (a: Record<string, unknown>): string => {
+    if (!isTime(a.now)) return 'now';
+    return typeof a.granted === 'boolean' ? '' : 'granted';
+  },
   recovery: (a: Record<string, unknown>): string => {
     const r = a as unknown as RecoveryAnswer;
     if (!isText(r.epoch)) return 'epoch';

@@ -77,6 +77,8 @@ export class Vaults {
   private readonly db: Database;
   private readonly locks: Locks;
   private readonly device: DeviceOptions;
+  /** Headers whose tries a full disk did not take. */
+  private readonly uncounted = new Map<string, Header>();
 
   constructor(private readonly options: VaultOptions = {}) {
     this.db = new Database(options.name ?? 'notes', options.indexedDB);
@@ -87,7 +89,7 @@ export class Vaults {
 
   /** Closes the database. Unlocked devices are of no more use. */
   close(): void {
-    this.db.close();
+    this.db.end();
   }
 
   /** The vaults on this installation, by label. */
@@ -186,17 +188,47 @@ export class Vaults {
     return device;
   }
 
+  /**
+   * Counts a try before it is made. On a full disk it is counted while the
+   * program runs and no longer: somebody who has the right secret must get in,
+   * if only to hand in what is there.
+   */
+  private async count(id: string, now: number): Promise<Header | undefined> {
+    const counted = (h: Header): Header => {
+      const tries = h.tries + 1;
+      return { ...h, tries, lastTry: now, notBefore: now + (RESTS[tries] ?? RESTS.at(-1)!) };
+    };
+    const taken = (h: Header): boolean => h.tries < h.limit && restOf(h, now) === 0;
+    try {
+      return await this.db.run('read vault', () => this.db.transaction('rw', this.db.vaults, async () => {
+        const h = this.uncounted.get(id) ?? await this.db.vaults.get(id);
+        if (!h || !taken(h)) return h;
+        await this.db.vaults.put(counted(h));
+        this.uncounted.delete(id);
+        return { ...counted(h), notBefore: 0 };
+      }));
+    } catch (err) {
+      if (!(err instanceof SdkError) || err.kind !== 'disk') throw err;
+    }
+    const h = this.uncounted.get(id) ?? await this.db.run('read vault', () => this.db.vaults.get(id));
+    if (!h || !taken(h)) return h;
+    this.uncounted.set(id, counted(h));
+    return { ...counted(h), notBefore: 0 };
+  }
+
+  private async noteRight(id: string): Promise<void> {
+    this.uncounted.delete(id);
+    try {
+      await this.db.run('note unlocking', () => this.db.vaults.update(id, { tries: 0, notBefore: 0 }));
+    } catch (err) {
+      if (!(err instanceof SdkError) || err.kind !== 'disk') throw err;
+    }
+  }
+
   private async tryOpen(id: string, secret: string): Promise<Bytes> {
     return this.locks.hold(`${this.db.name}/${id}/unlock`, async () => {
       const now = this.device.clocks.now();
-      const header = await this.db.run('read vault', () => this.db.transaction('rw', this.db.vaults, async () => {
-        const h = await this.db.vaults.get(id);
-        if (!h || h.tries >= h.limit || restOf(h, now) > 0) return h;
-        const tries = h.tries + 1;
-        const counted: Header = { ...h, tries, lastTry: now, notBefore: now + (RESTS[tries] ?? RESTS.at(-1)!) };
-        await this.db.vaults.put(counted);
-        return { ...counted, notBefore: 0 };
-      }));
+      const header = await this.count(id, now);
       if (!header) throw new SdkError('input', 'unknown_vault', 'There is no such vault on this device.');
       const wait = restOf(header, now);
       if (wait > 0) {
@@ -204,7 +236,7 @@ export class Vaults {
       }
       try {
         const dataKey = await unwrap(secret, header);
-        await this.db.run('note unlocking', () => this.db.vaults.update(id, { tries: 0, notBefore: 0 }));
+        await this.noteRight(id);
         return dataKey;
       } catch (err) {
         if (err instanceof SdkError) throw err;

@@ -74,6 +74,30 @@ export function renewText(device: string, challenge: string, next?: { id: string
   return next ? `${text}\n${next.id}\n${next.thumbprint}` : text;
 }
 
+/**
+ * The text that a device signs when it says that it has handed everything in.
+ * `leftovers` is the signature within the recovery file that goes along, '' without one.
+ */
+export const wipeText = (device: string, order: string, leftovers: string, more: boolean): string =>
+  `fieldpost-wipe-v1\n${device}\n${order}\n${leftovers}\n${more ? 'more' : 'done'}`;
+
+export interface Named {
+  id: string;
+  name: string;
+}
+
+/** What an invite would give, to be shown to a person before the device is enrolled. */
+export interface Invitation {
+  role: Role;
+  organization: Named;
+  sites: Named[];
+  servedBy: Named[];
+  expires: string;
+  /** The name that the server was asked under. */
+  host: string;
+  unconfirmed: boolean;
+}
+
 export type OpKind = 'create' | 'update' | 'delete';
 
 /** One change of one record. `base` is the version that the person was looking at, 0 for a create. A delete has no `fields`. */
@@ -126,6 +150,8 @@ export interface Place {
   mark: string;
   durableSeq: number;
   rewound?: boolean;
+  /** An order to wipe itself. */
+  wipe?: string;
 }
 
 export interface PushAnswer extends Place {

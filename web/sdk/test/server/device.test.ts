@@ -5,6 +5,7 @@ import { IDBKeyRange, indexedDB } from 'fake-indexeddb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '../../database.ts';
 import { newest } from '../../checklist/checklists.ts';
+import { parseInvite } from '../../enroll.ts';
 import { observation, Phone, PIN } from '../support/phone.ts';
 import { Installation } from './installation.ts';
 
@@ -205,4 +206,53 @@ describe('a server that stumbles', () => {
       await own.stop();
     }
   });
+});
+
+describe('a device that is told to wipe itself', () => {
+  test('[DEV-3] hands everything in first, and then nothing of it is left', async () => {
+    const phone = new Phone();
+    const w = await worker(phone);
+    await w.create('observations', observation('sent before'));
+    await w.sync();
+    // Put off by the server for thirty days: it has no verdict that stands.
+    await w.create('addenda', { observation: w.newID(), text: 'to a report that nobody has sent' });
+    await w.create('observations', observation('saved since'));
+    const { device: id } = await w.status();
+    await server.command('devices', 'wipe', id, '--reason', 'left behind on a bus');
+    await expect(w.sync()).rejects.toMatchObject({ kind: 'wiped', code: 'wiped' });
+    await expect(Promise.resolve().then(() => w.records('observations'))).rejects.toMatchObject({ code: 'wiped' });
+    expect(await phone.vaults.list()).toEqual([]);
+    expect(await phone.vaults.carriedFiles()).toEqual([]);
+    const c = await coordinator();
+    await c.sync();
+    const notes = (await c.records('observations')).map((r) => r.fields.note);
+    expect(notes).toContain('saved since');
+    const shown = await server.command<string>('devices', 'leftovers');
+    expect(shown).not.toBe('');
+  });
+
+  test('[DEV-3] that cannot reach the server keeps everything', async () => {
+    const phone = new Phone();
+    const w = await worker(phone);
+    await w.sync();
+    await w.create('observations', observation('kept'));
+    const { device: id } = await w.status();
+    await server.command('devices', 'wipe', id, '--reason', 'left behind on a bus');
+    phone.net.meet = (url) => { if (url.endsWith('/wipe')) throw new TypeError('cut'); return undefined; };
+    await expect(w.sync()).rejects.toMatchObject({ kind: 'offline' });
+    expect(await w.records('observations')).toHaveLength(1);
+    phone.net.meet = undefined;
+    await expect(w.sync()).rejects.toMatchObject({ kind: 'wiped' });
+    expect(await phone.vaults.list()).toEqual([]);
+  });
+});
+
+test('[ENROL-2] what an invite would give is shown before anything is used up', async () => {
+  const w = await new Phone().vaults.create(PIN);
+  const invite = await server.invite();
+  expect(await w.look(server.url, invite)).toMatchObject({ role: 'worker', organization: { name: 'Night Outreach' } });
+  await expect(w.look(server.url, 'no such invite')).rejects.toMatchObject({ kind: 'refused', code: 'invite_invalid' });
+  expect(parseInvite(`  ${server.url}/#invite=ABC  `)).toEqual({ address: server.url, code: 'ABC' });
+  expect(parseInvite('ABC')).toEqual({ address: '', code: 'ABC' });
+  expect(() => parseInvite('https://example.org/nothing')).toThrow('not an invite');
 });
