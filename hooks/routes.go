@@ -29,6 +29,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostAuditSuperuser", Priority: -880, Func: s.API.AuditSuperuser})
 
 	bindLoss(r, s)
+	bindReports(r, s)
 
 	sync := r.Group("/api/sync")
 	// The protocol's own limits hold here, and answer in its own words.

@@ -92,3 +92,12 @@ var wordsOf = map[string]map[string]string{
 		"month.7": "julio", "month.8": "agosto", "month.9": "septiembre", "month.10": "octubre", "month.11": "noviembre", "month.12": "diciembre",
 	},
 }
+
+// Shared says what happens with what is told to the HSI tip line, in "en" or
+// "es".
+func Shared(locale string) string {
+	if words, ok := wordsOf[locale]; ok {
+		return words["before.shared"]
+	}
+	return wordsOf["en"]["before.shared"]
+}

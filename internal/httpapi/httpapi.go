@@ -20,6 +20,7 @@ import (
 
 	"github.com/fieldpost/fieldpost/internal/devices"
 	"github.com/fieldpost/fieldpost/internal/exchange"
+	"github.com/fieldpost/fieldpost/internal/export"
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/signin"
@@ -32,6 +33,7 @@ type API struct {
 	Devices  *devices.Service
 	SignIn   *signin.Service
 	Store    *records.Store
+	Export   *export.Service
 }
 
 // Handle makes a handler of a function that gives an answer or an error.

@@ -219,6 +219,7 @@ func TestOpenAPI(t *testing.T) {
 		c.recoveries(e)
 		c.repairs(e)
 		c.losses(e)
+		c.reports(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
 		for _, name := range c.promised() {

@@ -444,13 +444,16 @@ func (s *Store) near(by *access.Person, report access.Values, me triage.Sighting
 	return out, nil
 }
 
-func msOf(v any) int64 {
-	t, err := types.ParseDateTime(textOf(v))
+// TimeOf reads a time as records show it; the zero time for none.
+func TimeOf(text string) time.Time {
+	t, err := types.ParseDateTime(text)
 	if err != nil {
-		return 0
+		return time.Time{}
 	}
-	return t.Time().UnixMilli()
+	return t.Time()
 }
+
+func msOf(v any) int64 { return TimeOf(textOf(v)).UnixMilli() }
 
 func sightingOf(collection string, v access.Values) triage.Sighting {
 	s := triage.Sighting{Collection: collection, ID: textOf(v["id"]), Site: textOf(v["site"]), Grid: textOf(v["grid"]),

@@ -16,6 +16,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/checklist"
 	"github.com/fieldpost/fieldpost/internal/devices"
 	"github.com/fieldpost/fieldpost/internal/exchange"
+	"github.com/fieldpost/fieldpost/internal/export"
 	"github.com/fieldpost/fieldpost/internal/httpapi"
 	"github.com/fieldpost/fieldpost/internal/journal"
 	"github.com/fieldpost/fieldpost/internal/records"
@@ -71,7 +72,7 @@ func New(app core.App, cfg Config) *Services {
 	ex.Live.Streams = httpapi.Streams(app)
 	dev := &devices.Service{Store: store, Key: key, Now: now}
 	return &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner, choice: cfg.Settings,
-		API: &httpapi.API{Exchange: ex, Devices: dev, SignIn: newSignIn(app, store, dev, now), Store: store}}
+		API: &httpapi.API{Exchange: ex, Devices: dev, SignIn: newSignIn(app, store, dev, now), Store: store, Export: &export.Service{Store: store, Now: now}}}
 }
 
 // DBConnect opens the databases with PocketBase's pragmas but synchronous=FULL:

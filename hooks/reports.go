@@ -1,0 +1,18 @@
+package hooks
+
+import (
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/fieldpost/fieldpost/internal/httpapi"
+	"github.com/fieldpost/fieldpost/internal/wiring"
+)
+
+// bindReports is what a coordinator does with one report.
+func bindReports(r *router.Router[*core.RequestEvent], s *wiring.Services) {
+	g := r.Group("/api/fieldpost/reports/{id}")
+	g.GET("/duplicates", httpapi.Handle(s.API.Duplicates))
+	g.GET("/tipsheet", s.API.TipSheet)
+	g.GET("/tips", httpapi.Handle(s.API.Tips))
+	g.POST("/tips", httpapi.Handle(s.API.AddTip))
+}
