@@ -118,24 +118,24 @@ func TestInvitesByAPI(t *testing.T) {
 	t.Run("[ENROL-2] [R8] a list shows what the organization looks after: of staff who serves the site, never its owner", func(t *testing.T) {
 		worker, staff := invited(t, r, keisha.Token, wire.InviteRequest{Role: "worker"}), invited(t, r, keisha.Token, wire.InviteRequest{Role: "staff", Sites: []string{site}, Uses: 3})
 		own := listed(t, r, keisha.Token)
-		rig.Want(t, own[worker.Invite.ID].State+own[staff.Invite.ID].State+own[worker.Invite.ID].MadeBy, "openopen"+keisha.User.ID)
-		rig.Want(t, fmt.Sprint(own[staff.Invite.ID].Organization.Name, own[staff.Invite.ID].Sites, own[staff.Invite.ID].ServedBy),
+		rig.Want(t, own[worker.Record.ID].State+own[staff.Record.ID].State+own[worker.Record.ID].MadeBy, "openopen"+keisha.User.ID)
+		rig.Want(t, fmt.Sprint(own[staff.Record.ID].Organization.Name, own[staff.Record.ID].Sites, own[staff.Record.ID].ServedBy),
 			fmt.Sprint("Hotel", []wire.Named{{ID: site, Name: "Hotel one"}}, []wire.Named{{ID: ngo, Name: "Outreach"}}))
 		owner := r.Enroll(access.Coordinator, hotel)
 		for _, other := range []*rig.Device{stranger, owner} {
 			list := listed(t, r, other.Token)
-			if _, seen := list[staff.Invite.ID]; seen || list[worker.Invite.ID].ID != "" {
+			if _, seen := list[staff.Record.ID]; seen || list[worker.Record.ID].ID != "" {
 				t.Error("another organization sees them")
 			}
-			if v := other.Fresh()["invites"]; v[staff.Invite.ID] != nil || v[worker.Invite.ID] != nil {
+			if v := other.Fresh()["invites"]; v[staff.Record.ID] != nil || v[worker.Record.ID] != nil {
 				t.Error("another organization pulls them")
 			}
-			bad(t, http.StatusNotFound, "not_found")(post(r, other.Token, "/api/fieldpost/invites/"+staff.Invite.ID+"/end", nil))
+			bad(t, http.StatusNotFound, "not_found")(post(r, other.Token, "/api/fieldpost/invites/"+staff.Record.ID+"/end", nil))
 		}
-		if v := keisha.Fresh()["invites"]; v[staff.Invite.ID] == nil || v[worker.Invite.ID] == nil {
+		if v := keisha.Fresh()["invites"]; v[staff.Record.ID] == nil || v[worker.Record.ID] == nil {
 			t.Error("a coordinator does not pull them")
 		}
-		if list := listed(t, r, r.Enroll(access.Admin, ngo).Token); list[staff.Invite.ID].ID == "" {
+		if list := listed(t, r, r.Enroll(access.Admin, ngo).Token); list[staff.Record.ID].ID == "" {
 			t.Error("an admin does not see all")
 		}
 		for _, role := range []access.Role{access.Worker, access.Manager, access.Provider, access.LawEnforcement} {
@@ -146,7 +146,7 @@ func TestInvitesByAPI(t *testing.T) {
 				code, _ := answer["code"].(string)
 				return status, answer, code
 			}())
-			bad(t, http.StatusForbidden, "not_allowed")(post(r, d.Token, "/api/fieldpost/invites/"+worker.Invite.ID+"/end", nil))
+			bad(t, http.StatusForbidden, "not_allowed")(post(r, d.Token, "/api/fieldpost/invites/"+worker.Record.ID+"/end", nil))
 		}
 	})
 	t.Run("[ENROL-2] expired, used up, ended and unknown are four answers, each with its words, by look as by enrolment", func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestInvitesByAPI(t *testing.T) {
 		who(t, r, "", request(r.NewDevice(), used.Code))
 		first := r.NewDevice()
 		person := who(t, r, "", request(first, ended.Code))
-		status, answer, _ := post(r, keisha.Token, "/api/fieldpost/invites/"+ended.Invite.ID+"/end", nil)
+		status, answer, _ := post(r, keisha.Token, "/api/fieldpost/invites/"+ended.Record.ID+"/end", nil)
 		rig.Want(t, fmt.Sprint(status, answer["state"]), "200ended")
 		rig.Want(t, who(t, r, "", request(first, ended.Code)), person) // the same again is the same answer
 		r.Clock.Add(2 * time.Hour)
@@ -166,7 +166,7 @@ func TestInvitesByAPI(t *testing.T) {
 			rig.Want(t, count(r), before)
 		}
 		own := listed(t, r, keisha.Token)
-		rig.Want(t, own[used.Invite.ID].State+own[ended.Invite.ID].State+own[expired.Invite.ID].State, "usedendedexpired")
+		rig.Want(t, own[used.Record.ID].State+own[ended.Record.ID].State+own[expired.Record.ID].State, "usedendedexpired")
 	})
 	t.Run("[ENROL-2] a look tells role, organization, sites, who receives, host and expiry, and uses nothing up", func(t *testing.T) {
 		made := invited(t, r, keisha.Token, wire.InviteRequest{Role: "staff", Sites: []string{site}})
@@ -177,7 +177,7 @@ func TestInvitesByAPI(t *testing.T) {
 			rig.Want(t, fmt.Sprint(answer["role"], answer["organization"], answer["sites"], answer["servedBy"], answer["host"], answer["unconfirmed"]),
 				fmt.Sprint("staff", map[string]any{"id": hotel, "name": "Hotel"}, []any{map[string]any{"id": site, "name": "Hotel one"}},
 					[]any{map[string]any{"id": ngo, "name": "Outreach"}}, strings.TrimPrefix(r.URL, "http://"), false))
-			rig.Want(t, answer["expires"], made.Invite.Expires)
+			rig.Want(t, answer["expires"], made.Record.Expires)
 		}
 		rig.Want(t, count(r), before)
 		bad(t, http.StatusBadRequest, "bad_request")(look(r, ""))
@@ -207,7 +207,7 @@ func TestInvitesByAPI(t *testing.T) {
 		made := invited(t, r, keisha.Token, wire.InviteRequest{Role: "staff", Sites: []string{moved}, Uses: 5})
 		set(r, "sites", moved, "served_by", rival)
 		bad(t, http.StatusForbidden, "invite_ended")(enroll(r, "", request(r.NewDevice(), made.Code)))
-		if listed(t, r, keisha.Token)[made.Invite.ID].ID != "" || listed(t, r, stranger.Token)[made.Invite.ID].ID == "" {
+		if listed(t, r, keisha.Token)[made.Record.ID].ID != "" || listed(t, r, stranger.Token)[made.Record.ID].ID == "" {
 			t.Error("who serves the site now does not look after its invites")
 		}
 	})
@@ -231,8 +231,8 @@ func TestInvitesByAPI(t *testing.T) {
 	})
 	t.Run("[R16] making and ending an invite, and confirming a person, are in the audit, without the code", func(t *testing.T) {
 		made := invited(t, r, keisha.Token, wire.InviteRequest{Role: "worker"})
-		post(r, keisha.Token, "/api/fieldpost/invites/"+made.Invite.ID+"/end", nil)
-		found, err := r.App.FindRecordsByFilter("audit", "record = {:id}", "number", 0, 0, map[string]any{"id": made.Invite.ID})
+		post(r, keisha.Token, "/api/fieldpost/invites/"+made.Record.ID+"/end", nil)
+		found, err := r.App.FindRecordsByFilter("audit", "record = {:id}", "number", 0, 0, map[string]any{"id": made.Record.ID})
 		if err != nil || len(found) != 2 {
 			t.Fatal(len(found), err)
 		}

@@ -110,7 +110,7 @@ func TestPoster(t *testing.T) {
 		elsewhere, old := l.poster(other), l.poster(l.site)
 		var made wire.InviteMade
 		l.Post(l.keisha.Token, "/api/fieldpost/invites", wire.InviteRequest{Role: "staff", Sites: []string{l.site}, Poster: true}, &made)
-		rig.Want(t, fmt.Sprint(len(made.Replaced), made.Invite.Uses, made.Invite.Poster), "1 200 true")
+		rig.Want(t, fmt.Sprint(len(made.Replaced), made.Record.Uses, made.Record.Poster), "1 200 true")
 		var answer wire.ErrorBody
 		d := l.NewDevice()
 		status := l.Post("", "/api/sync/enroll", wire.EnrollRequest{Invite: old, Device: wire.EnrollDevice{ID: d.ID, Key: d.JWK()}}, &answer)

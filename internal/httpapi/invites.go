@@ -58,7 +58,7 @@ func (a *API) MakeInvite(e *core.RequestEvent) (*wire.InviteMade, error) {
 		return nil, err
 	}
 	page, err := drawn.HTML()
-	return &wire.InviteMade{Invite: record, Code: made.Code, Link: drawn.Link, SVG: code.SVG(), Card: page, Replaced: made.Replaced}, err
+	return &wire.InviteMade{Record: record, Code: made.Code, Link: drawn.Link, SVG: code.SVG(), Card: page, Replaced: made.Replaced}, err
 }
 
 // address is where devices reach this server: the address in the settings, if

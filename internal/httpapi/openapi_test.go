@@ -175,7 +175,8 @@ func TestOpenAPI(t *testing.T) {
 		for name, message := range map[string]any{"Hello": wire.Hello{}, "Limits": wire.Limits{}, "Key": wire.Key{}, "EnrollAnswer": wire.EnrollAnswer{}, "Person": wire.Person{},
 			"ChallengeAnswer": wire.ChallengeAnswer{}, "NewDevice": wire.NewDevice{}, "RenewRequest": wire.RenewRequest{}, "Op": wire.Op{}, "Mutation": wire.Mutation{},
 			"PushRequest": wire.PushRequest{}, "Conflict": wire.Conflict{}, "Verdict": wire.Verdict{}, "PushAnswer": wire.PushAnswer{}, "PullRequest": wire.PullRequest{},
-			"Change": wire.Change{}, "RepairRequest": wire.RepairRequest{}, "Repaired": wire.Repaired{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{},
+			"Change": wire.Change{}, "Named": wire.Named{}, "InviteLook": wire.InviteLook{}, "InviteAnswer": wire.InviteAnswer{}, "InviteRecord": wire.InviteRecord{},
+			"InviteRequest": wire.InviteRequest{}, "InviteMade": wire.InviteMade{}, "InviteList": wire.InviteList{}, "Confirmed": wire.Confirmed{}, "RepairRequest": wire.RepairRequest{}, "Repaired": wire.Repaired{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{},
 			"RenewAnswer": wire.RenewAnswer{}, "WipeRequest": wire.WipeRequest{}, "WipeAnswer": wire.WipeAnswer{}, "LossRequest": wire.LossRequest{}, "OffboardRequest": wire.OffboardRequest{},
 			"DeviceState": wire.DeviceState{}, "LostRequest": wire.LostRequest{}, "LostAnswer": wire.LostAnswer{}, "Offboarded": wire.Offboarded{}, "RecoveryAnswer": wire.RecoveryAnswer{}, "RecoveryVerdict": wire.RecoveryVerdict{}} {
 			var all, always []string
@@ -218,6 +219,7 @@ func TestOpenAPI(t *testing.T) {
 		c.pulls(e)
 		c.recoveries(e)
 		c.repairs(e)
+		c.invites(e)
 		c.losses(e)
 		c.reports(e)
 	})
@@ -291,6 +293,7 @@ func (c *contract) examples(e *edge) {
 		}
 		return a
 	}
+	send("invite", "code", nil)
 	admitted := send("enroll", "invited", nil)
 	device.ID, device.Token = "k3v9x0c2m4q8w1z", admitted.body["token"].(string)
 	for _, name := range []string{"observation", "later", "nothing"} {

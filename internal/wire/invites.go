@@ -65,8 +65,8 @@ type InviteRequest struct {
 // InviteMade is a new invite. Code, link and the two pictures are told this
 // once. Replaced are the earlier posters of the site, which end with this one.
 type InviteMade struct {
-	Invite   InviteRecord `json:"invite"`
-	Code     string       `json:"code"`
+	Record   InviteRecord `json:"record"`
+	Code     string       `json:"invite"`
 	Link     string       `json:"link"`
 	SVG      string       `json:"svg"`  // QR code of the link
 	Card     string       `json:"card"` // a page to print, HTML
