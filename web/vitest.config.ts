@@ -14,7 +14,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'node',
-          include: ['sdk/test/*.test.ts'],
+          include: ['sdk/test/*.test.ts', 'ui/*.test.ts', 'field/**/*.test.ts', 'board/**/*.test.ts'],
           environment: 'node',
           testTimeout: 60_000,
           maxWorkers: 2,

@@ -16,7 +16,7 @@ gabriel gabriela gail gary gavin genesis george gerald gerardo gilberto gina gis
 hailey hannah harold harry hayden heather hector heidi helen henry herbert heriberto hernan hilda holly howard hugo humberto
 ian ignacio irene iris irma isaac isabel isabella isaiah ismael israel ivan
 jack jackie jackson jacob jacqueline jaime jake jamal james jamie jane janet janice jasmine jason javier jay jayden jean jeff jeffrey jenna jennifer jenny jeremiah jeremy jerome jerry jesse jessica jesus jill jillian jim jimmy joan
-joanna joaquin joe joel john johnny jon jonathan jordan jorge jose josefina joseph josh joshua josue joyce juan juana juanita judith judy julia julian juliana julie julio june justin
+joanna joaquin joe joel john johnny jon jonathan jordan jorge jose josefina joseph josh joshua josue joyce juan juana juanita judith judy julia julian juliana julie justin
 kaitlyn karen karina karla kate katelyn katherine kathleen kathryn kathy katie kayla keith kelly kelsey ken kendra kenneth kevin kim kimberly kirk kristen kristin kristina kyle kylie
 lance larry latoya laura lauren laurie lawrence leah lee leo leon leonardo leonel leroy leslie leticia levi liam lidia lillian lily linda lindsay lindsey lisa liz logan lois lola loretta lori lorena lorraine louis lourdes lucas lucia
 luciana luis luisa luke lupe lupita luz lydia lynn
@@ -45,7 +45,7 @@ export const given: ReadonlySet<string> = new Set(list.split(/\s+/).filter(Boole
 /** Of them, those that are words too, in English or Spanish, or places: only a capital inside of a sentence makes them a name. */
 export const ambiguous: ReadonlySet<string> = new Set(`
 alma amber april aurora austin bob brad bonnie brooke candice carol cesar chad charlotte crystal daisy dale dana dawn dean destiny devon diego dulce esperanza fatima flor frank gail genesis glenn gloria guadalupe
-harry heather holly hugo iris israel jack jackson jane jay jean jesus jordan joy june kim kirk lance laurel lee lily lola lourdes luz lynn madison magdalena marcia mark mason max melody mercedes misty moses nick noel nelson norma
+harry heather holly hugo iris israel jack jackson jane jay jean jesus jordan joy kim kirk lance laurel lee lily lola lourdes luz lynn madison magdalena marcia mark mason max melody mercedes misty moses nick noel nelson norma
 orlando paige pam pat peggy penny perla pilar ray regina reyna rita rob robin rocio rosa rosario rose ross roy salvador sandy santiago santos selena sherry socorro sol soledad sue taylor tony trinidad troy tyler victoria violeta
 virginia wade warren wayne will
 `.split(/\s+/).filter(Boolean));

@@ -13,7 +13,7 @@ export interface Warning {
 const phone = /(?<![\w$#])(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])?\d{3}[ .-]\d{4}(?!\w)|(?<!\w)\+?\d{10,11}(?!\w)/g;
 // A social security number; a number of an immigration file; a letter or two
 // and six digits or more, as passports and licences have; eight digits and more.
-const id = /(?<!\w)\d{3}-\d{2}-\d{4}(?!\w)|(?<!\w)[A-Za-z]{1,2}[ -]?\d{6,12}(?!\w)|(?<!\w)\d{8,9}(?!\w)|(?<!\w)[A-Z]{4}\d{6}[A-Z]{6,7}\d{0,2}(?!\w)/g;
+const id = /(?<![\p{L}\d])\d{3}-\d{2}-\d{4}(?!\d)|(?<![\p{L}\d])(?:[A-Z]{1,2} |[A-Za-z]{1,2}-?)\d{6,12}(?![\p{L}\d])|(?<![\p{L}\d])\d{8,9}(?![\p{L}\d])|(?<![\p{L}\d])[A-Z]{4}\d{6}[A-Z]{6,7}\d{0,2}(?![\p{L}\d])/gu;
 // Words after which a name stands.
 const cues: Record<Locale, RegExp> = {
   en: /\b(?:named|called (?!(?:the|a|an|me|us|her|him|them|my|our|in|out|for|from|back|at|on|to|911|police|security|twice|again)\b)|name is|name was|name's|goes by|nickname|mr\.?|mrs\.?|ms\.?|miss) ?([\p{L}'’-]{2,})/giu,
@@ -22,6 +22,8 @@ const cues: Record<Locale, RegExp> = {
 // What follows a cue and is no name.
 const noName = new Set(['the', 'a', 'an', 'el', 'la', 'los', 'las', 'un', 'una', 'que', 'mi', 'su', 'not', 'no', 'unknown', 'asleep', 'de', 'del', 'por', 'a', 'al', 'mayor', 'joven', 'policía']);
 const word = /\p{L}[\p{L}'’-]*/gu;
+// "St. Louis", "San Antonio": a town.
+const town = /(?:^|[^\p{L}])(?:st\.?|saint|san|santa|santo) $/iu;
 
 /**
  * What looks like a name, a phone number or an ID number in a text, in its
@@ -45,7 +47,7 @@ export function warn(text: string): Warning[] {
   for (const m of text.matchAll(word)) {
     const piece = m[0].replace(/['’]s$/u, '');
     const plain = fold(piece);
-    if (!given.has(plain)) continue;
+    if (!given.has(plain) || town.test(text.slice(0, m.index))) continue;
     const begins = /(?:^|[.!?¡¿]\s*|\n\s*)$/u.test(text.slice(0, m.index));
     const capital = /^\p{Lu}/u.test(piece);
     // "Will", "rose", "luz": a name only with a capital inside of a sentence.
