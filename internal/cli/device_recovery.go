@@ -22,7 +22,7 @@ func (d *device) recoveryCommand() *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(d.recoveryExport(), d.recoveryDeliver())
+	c.AddCommand(d.recoveryExport(), d.recoveryDeliver(), d.recoveryCarry())
 	return c
 }
 
@@ -82,33 +82,60 @@ func (d *device) recoveryDeliver() *cobra.Command {
 		defer stop()
 		return d.enrolled(func(dev *client.Device, _ client.Status) error {
 			r, deliverErr := dev.DeliverRecovery(ctx, f)
-			if deliverErr != nil && len(r.Verdicts) == 0 {
-				return deliverErr
-			}
-			received, later, attention := r.Count()
-			replayed := 0
-			for _, v := range r.Verdicts {
-				if v.Replayed {
-					replayed++
-				}
-			}
-			advice := "The phone that wrote it says waiting until it syncs itself."
-			if later > 0 {
-				advice = "Keep the file and deliver it again: some of it waits for something that has not arrived."
-			}
-			if err := d.say(c.OutOrStdout(), "delivered", map[string]any{"device": r.Device, "mutations": len(r.Verdicts), "received": received,
-				"waiting": later, "needs_attention": attention, "replayed": replayed},
-				"%d received, %d of them known already, %d waiting, %d need attention. %s", received, replayed, later, attention, advice); err != nil {
-				return err
-			}
-			if deliverErr != nil {
-				return deliverErr
-			}
-			if attention > 0 {
-				return d.failed(c, ExitAttention, "needs_attention", "Some of the file was not taken. It is kept for a coordinator.",
-					"A coordinator finds it in quarantine; on the phone that wrote it, it shows after the next sync.", nil)
-			}
-			return nil
+			return d.sayDelivered(c, r, deliverErr)
 		})
 	})
+}
+
+// recoveryCarry hands in what waits on another person's store of this machine.
+func (d *device) recoveryCarry() *cobra.Command {
+	return d.command("carry STORE", "Hand in, sealed, what waits on another person's store of this machine", 1, func(c *cobra.Command, args []string) error {
+		ctx, stop := interruptible(c)
+		defer stop()
+		return d.enrolled(func(dev *client.Device, _ client.Status) error {
+			other, err := client.Open(args[0], client.Options{MustExist: true})
+			if err != nil {
+				return err
+			}
+			r, carryErr := dev.Carry(ctx, other)
+			if err := other.Close(); err != nil {
+				return err
+			}
+			if carryErr == nil && r.Mutations == 0 {
+				return d.say(c.OutOrStdout(), "recovery", map[string]any{"mutations": 0, "parts": 0}, "Nothing waits there.")
+			}
+			return d.sayDelivered(c, r.Delivered, carryErr)
+		})
+	})
+}
+
+// sayDelivered tells what became of what was handed in for another device.
+func (d *device) sayDelivered(c *cobra.Command, r client.Delivered, deliverErr error) error {
+	if deliverErr != nil && len(r.Verdicts) == 0 {
+		return deliverErr
+	}
+	received, later, attention := r.Count()
+	replayed := 0
+	for _, v := range r.Verdicts {
+		if v.Replayed {
+			replayed++
+		}
+	}
+	advice := "The phone that wrote it says waiting until it syncs itself."
+	if later > 0 {
+		advice = "Keep the file and deliver it again: some of it waits for something that has not arrived."
+	}
+	if err := d.say(c.OutOrStdout(), "delivered", map[string]any{"device": r.Device, "mutations": len(r.Verdicts), "received": received,
+		"waiting": later, "needs_attention": attention, "replayed": replayed},
+		"%d received, %d of them known already, %d waiting, %d need attention. %s", received, replayed, later, attention, advice); err != nil {
+		return err
+	}
+	if deliverErr != nil {
+		return deliverErr
+	}
+	if attention > 0 {
+		return d.failed(c, ExitAttention, "needs_attention", "Some of the file was not taken. It is kept for a coordinator.",
+			"A coordinator finds it in quarantine; on the phone that wrote it, it shows after the next sync.", nil)
+	}
+	return nil
 }
