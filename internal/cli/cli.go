@@ -38,7 +38,7 @@ func Run(args []string, open Open) int {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(serveCommand(open), inviteCommand(open), staffCommand(open), devicesCommand(open), peopleCommand(open), quarantineCommand(open), superuserCommand(open), verifyCommand(),
 		mendCommand(), backupCommand(), restoreCommand(), versionCommand(), contentCommand(open), demoCommand(open), DeviceCommand())
-	root.AddCommand(triageCommand(open))
+	root.AddCommand(triageCommand(open), tipCommand(open))
 	root.AddCommand(auditCommand(open))
 	root.AddCommand(doctorCommand())
 	root.AddCommand(unsealCommand(open))
