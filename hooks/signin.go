@@ -37,6 +37,8 @@ func bindSignIn(app core.App, s *wiring.Services) {
 
 // bindSignInRoutes is every route of the sign-in.
 func bindSignInRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
+	r.GET("/signin", httpapi.SignInPage)
+	r.GET("/signin/{file}", httpapi.SignInPage)
 	g := r.Group("/api/fieldpost")
 	g.Bind(apis.BodyLimit(0)) // each has its own, and answers in our words
 	g.POST("/signin", httpapi.Handle(s.API.BeginSignIn))

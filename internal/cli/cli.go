@@ -36,6 +36,7 @@ func Run(args []string, open Open) int {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(sessionsCommand(open))
 	root.AddCommand(serveCommand(open), inviteCommand(open), staffCommand(open), devicesCommand(open), peopleCommand(open), quarantineCommand(open), superuserCommand(open), verifyCommand(),
 		mendCommand(), backupCommand(), restoreCommand(), versionCommand(), contentCommand(open), demoCommand(open), DeviceCommand())
 	root.AddCommand(triageCommand(open), tipCommand(open))
