@@ -45,6 +45,7 @@ to standard output. Nothing in the outbox is lost by any of these:
   verdict     n verdict stamp state collection id [seq code message quarantine conflicts replayed]
   sync        sent applied merged refused deferred replayed parked forked waiting
               needs_attention, and those of pull
+  wiped       device sent
   pull        changes new changed gone seen reset rewound records
   check       agrees resets records [differed doubtful cleared]
   status      device enrolled saved waiting received seen needs_attention corrected
@@ -202,6 +203,7 @@ var exitCodes = []struct {
 }{
 	{client.ErrInput, ExitUsage},
 	{client.ErrNotEnrolled, ExitUsage},
+	{client.ErrWiped, ExitUsage},
 	{client.ErrLocked, ExitLocked},
 	{client.ErrStore, ExitUnwritable},
 	{client.ErrDisk, ExitUnwritable},

@@ -29,11 +29,15 @@ func (d *device) syncCommand() *cobra.Command {
 	c := d.command("sync", "Send what waits, then pull", 0, func(c *cobra.Command, _ []string) error {
 		ctx, stop := interruptible(c)
 		defer stop()
-		return d.enrolled(func(dev *client.Device, _ client.Status) error {
+		return d.enrolled(func(dev *client.Device, s client.Status) error {
 			if err := setURL(dev, *url); err != nil {
 				return err
 			}
 			r, syncErr := dev.Sync(ctx)
+			if errors.Is(syncErr, client.ErrWiped) {
+				return d.say(c.OutOrStdout(), "wiped", map[string]any{"device": s.Device, "sent": r.Push.Sent},
+					"This device was told to wipe itself. All that it held was handed in, and its store is gone.")
+			}
 			if err := d.sayVerdicts(c.OutOrStdout(), dev, r.Push); err != nil {
 				return err
 			}
