@@ -32,6 +32,7 @@ type world struct {
 	people                                          []*person
 	obs                                             map[string]string // whose or what -> observation
 	subs                                            map[string]string // whose -> submission
+	filled                                          map[string]any    // a submission's fields, read once
 }
 
 // odd is a text that two ways of writing JSON would write differently.
