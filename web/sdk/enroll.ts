@@ -85,7 +85,8 @@ export async function enroll(s: Session, address: string, invite: string, name: 
     const now = await device(tx);
     const resealed = now.sealKey !== answer.sealKey;
     if (forgotten) await sendAgain(tx, now); // nor has it anything of what this device handed in
-    Object.assign(now, { url: base, name, token, person: answer.user, sealKey: answer.sealKey, limits, contact: got, problem: null });
+    const { token: _, user, sealKey: __, ...belonging } = answer;
+    Object.assign(now, { url: base, name, token, person: user, belonging, sealKey: answer.sealKey, limits, contact: got, problem: null });
     if (resealed) await sealAllRows(tx, now);
     putDevice(tx, now);
   });

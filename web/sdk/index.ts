@@ -16,5 +16,5 @@ export { asked, unfit, type Answers, type Conditions } from './checklist/asked.t
 export { newest, type Checklist, type Item } from './checklist/checklists.ts';
 export { parseExpression, Expression, ExpressionError } from './checklist/expression.ts';
 export { triageID } from './wire/ids.ts';
-export { parseTime, timeText, type Hello, type Invitation, type Limits, type Named, type Op, type OpKind, type Person, type Role, type Verdict } from './wire/messages.ts';
+export { parseTime, timeText, type Belonging, type Hello, type Invitation, type Limits, type Named, type Op, type OpKind, type Person, type Role, type Verdict } from './wire/messages.ts';
 export type { Json, JsonObject } from './wire/json.ts';

@@ -203,6 +203,8 @@ class Pusher {
   private async note(batch: OutboxRow[], a: PushAnswer, t: Timing): Promise<void> {
     const verdicts = new Map(a.verdicts.filter(known).map((v) => [v.n, v]));
     const answered = batch.filter((r) => verdicts.has(r.n));
+    // Nothing of such an answer is believed, not even where it says that it stands.
+    if (batch.length > 0 && answered.length === 0) throw notOurs('The server gave no verdict.', 200);
     await this.s.store.write('note verdicts', async (tx) => {
       const st = await device(tx);
       await arrived(this.s, tx, st, a, t);
@@ -225,7 +227,6 @@ class Pusher {
       if (++this.rewinds <= MAX_REWINDS) this.again = true;
     }
     for (const row of batch) if (!verdicts.has(row.n)) this.stuck.set(row.pos, row); // against PUSH-4; it stays waiting
-    if (batch.length > 0 && answered.length === 0) throw notOurs('The server gave no verdict.', 200);
   }
 
   /** Sends a batch. Afterwards each mutation of it has a verdict, is parked, is a suspect, or waits because of the error. */

@@ -2,7 +2,7 @@
 import { ZERO, type Time } from './hlc/hlc.ts';
 import type { StoredKey } from './keys.ts';
 import type { Reading, Writing } from './store.ts';
-import { DEFAULT_LIMITS, type Limits, type OpKind, type Person, type Verdict } from './wire/messages.ts';
+import { DEFAULT_LIMITS, type Belonging, type Limits, type OpKind, type Person, type Verdict } from './wire/messages.ts';
 import { damaged } from './errors.ts';
 
 /** Why an exchange failed, for a person who looks later. */
@@ -28,6 +28,7 @@ export interface DeviceRow extends Identity {
   url: string;
   token: string;
   person: Person | null;
+  belonging: Belonging;
   sealKey: string;
   limits: Limits;
   /** The last n and the last place in the outbox given out. */
@@ -69,7 +70,7 @@ export interface DeviceRow extends Identity {
 
 export function newDeviceRow(identity: Identity): DeviceRow {
   return {
-    ...identity, name: '', url: '', token: '', person: null, sealKey: '', limits: DEFAULT_LIMITS, n: 0, pos: 0, clock: ZERO, stamped: 0,
+    ...identity, name: '', url: '', token: '', person: null, belonging: {}, sealKey: '', limits: DEFAULT_LIMITS, n: 0, pos: 0, clock: ZERO, stamped: 0,
     offset: null, offsetAt: 0, epoch: null, viewEpoch: null, mark: null, cursor: null, durableSeq: 0, generation: 0, resetting: false,
     acks: 0, pulledAcks: 0, contact: 0, problem: null, fork: null, lineage: [], checked: 0, checkResets: [], doubtful: {}, collections: [], stale: false,
   };

@@ -79,7 +79,11 @@ export async function authorized<T>(s: Session, r: Omit<Request, 'method' | 'bas
       // made under a lost secret is not known as expired.
       const renewable = hasCode(err, 'token_expired', 'unauthenticated') || (push && hasCode(err, 'device_revoked'));
       if (renewed || !renewable) throw err;
-      if ((await renew(s, st, signal)) && push) return { turn: 'forgotten' };
+      // A push and a pull, or two tabs, may find the token over at the same time:
+      // one renewal is enough, and a second would end the first one's token.
+      const turned = await s.store.locks.hold(s.store.lockName('renew'), async () =>
+        ((await enrolled(s)).token === st.token ? renew(s, st, signal) : false), signal);
+      if (turned && push) return { turn: 'forgotten' };
     }
   }
 }

@@ -1,6 +1,6 @@
 /** How things stand, as data: the five words for what a person saved (R4), and the state of the exchange. Texts are the screens'. */
 import type { OutboxRow, Phase, Problem } from './rows.ts';
-import type { Person } from './wire/messages.ts';
+import type { Belonging, Person } from './wire/messages.ts';
 
 /**
  * The only words that are shown for what a person saved.
@@ -41,6 +41,7 @@ const remedies: { [code: string]: Remedy[] } = {
   depends_on_refused: ['correct', 'ask'],
   unknown_collection: ['ask', 'again'],
   cannot_be_sent: ['again', 'ask'],
+  unconfirmed: ['ask'],
 };
 
 /** Why a mutation needs attention or is put off; null where there is nothing to say. */
@@ -64,6 +65,8 @@ export interface Status {
   name: string;
   enrolled: boolean;
   person: Person | null;
+  /** Organization, sites, who receives reports: to be shown. */
+  belonging: Belonging;
   url: string;
   lineage: string[];
 

@@ -241,6 +241,13 @@ describe('sending', () => {
     expect(server.sent()).toEqual([[1, 2]]);
   });
 
+  test('[DEV-6] a push and a pull that find the token over at the same time renew it once', async () => {
+    await save(1);
+    for (const known of server.devices.values()) known.expired = true;
+    await Promise.all([d.push(), d.pull()]);
+    expect(phone.net.requests.filter((r) => r.endsWith('/renew'))).toHaveLength(1);
+  });
+
   test('[DEV-6] a renewal that is cut off leaves the queue as it was', async () => {
     await save(2);
     for (const known of server.devices.values()) known.expired = true;

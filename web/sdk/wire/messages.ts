@@ -56,7 +56,21 @@ export interface Person {
   locale: string;
 }
 
-export interface EnrollAnswer {
+/** What an app shows of where a person belongs. Servers of before tell less of it. */
+export interface Belonging {
+  organization?: Named;
+  sites?: Named[];
+  /** Who receives what staff save. */
+  servedBy?: Named[];
+  /** The server's name as it was asked under. */
+  host?: string;
+  /** What the person is known by, who has no name here. */
+  label?: string;
+  /** The organization has not said yet that it knows the person. */
+  unconfirmed?: boolean;
+}
+
+export interface EnrollAnswer extends Belonging {
   token: string;
   user: Person;
   /** The installation's public HPKE key: base64url of the uncompressed P-256 point. */

@@ -147,7 +147,7 @@ describe('the real server', () => {
     const again = await w.enroll(server.url, await server.invite(), 'again');
     expect(again.id).toBe((await w.status()).person!.id);
     await expect(w.enroll(server.url, 'no such invite', 'x')).rejects.toMatchObject({ kind: 'refused' });
-    expect((await w.status()).enrolled).toBe(true);
+    expect(await w.status()).toMatchObject({ enrolled: true, belonging: { organization: { name: 'Night Outreach' } } });
   });
 });
 
