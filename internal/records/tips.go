@@ -84,7 +84,7 @@ type TipView struct {
 // Tips lists the tips about a report that the person may see, the oldest
 // first. by nil is the server's operator.
 func (s *Store) Tips(by *access.Person, report ReportID) ([]TipView, error) {
-	found, err := s.App.FindRecordsByFilter("tips", fieldOf(report.Collection)+" = {:id}", "at,id", 0, 0, map[string]any{"id": report.ID})
+	found, err := s.App.FindRecordsByFilter("tips", fieldOf(report.Collection)+" = {:id}", "at,earlier,id", 0, 0, map[string]any{"id": report.ID})
 	if err != nil {
 		return nil, fmt.Errorf("list tips of %s %s: %w", report.Collection, report.ID, err)
 	}
