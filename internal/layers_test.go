@@ -45,7 +45,7 @@ var floors = [][]string{
 	{"hooks"},
 	{"client"},
 	{"internal/testrig"},
-	{"internal/demo", "internal/simulate", "internal/shipped"},
+	{"internal/demo", "internal/simulate", "internal/shipped", "internal/unmask"},
 	{"internal/cli"},
 	{".", "bench"},
 }
@@ -69,7 +69,7 @@ var hosts = []string{".", "pb_migrations", "hooks", "internal/wiring", "internal
 var queries = []string{"internal/journal"}
 
 // forTests are rooms that only tests, and each other, may import.
-var forTests = []string{"internal/testrig", "internal/simulate", "internal/speccheck", "internal/shipped"}
+var forTests = []string{"internal/testrig", "internal/simulate", "internal/speccheck", "internal/shipped", "internal/unmask"}
 
 // pure rooms take values and give values: no clock, no chance, no file, no
 // network, no database.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/journal"
@@ -256,7 +255,7 @@ func (s *Service) open(tx *records.Tx, j *job) error {
 // pushingOf is what holds for a device and its person at a time (ms).
 func (s *Service) pushingOf(device *records.Device, at int64) *pushing {
 	c := &pushing{device: device, lineage: map[string]string{}, own: map[string]bool{}, at: at, actor: s.Store.Actor(device.Person),
-		staff: device.Person.Role == access.Staff}
+		staff: s.Store.Seals(device.Person)}
 	for _, id := range device.Lineage {
 		p := s.Key.Device(id)
 		c.lineage[id], c.own[p] = p, true

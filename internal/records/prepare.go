@@ -169,7 +169,7 @@ func (s *Store) prepareReport(app core.App, w *Writer, record *draft) error {
 	if w.Person != nil && !w.Adopted && AboutSelf(record.collection, record.values) {
 		w.Unnamed = true
 	}
-	if w.Person != nil && w.Person.Role == access.Worker && !w.Unnamed {
+	if w.Person != nil && (w.Person.Role == access.Worker || s.Sealing == SealingOff) && !w.Unnamed {
 		record.set("author", w.Person.ID)
 	}
 	if record.text("event_time") == "" {

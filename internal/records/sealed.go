@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/journal"
 )
@@ -13,6 +14,21 @@ import (
 // Sealed authorship (R9, decision 0016): what of a staff person is stored with
 // a report is a keyed text for this report alone, and of who reports about
 // themselves nothing is stored at all.
+
+// Sealing is how staff stand in what is stored.
+type Sealing int
+
+// SealingOn is the product. SealingPseudonyms and SealingOff are there to show
+// that the attack (internal/unmask) finds what there is to be found: with one
+// pseudonym for each device, and with staff in clear as workers are.
+const (
+	SealingOn Sealing = iota
+	SealingPseudonyms
+	SealingOff
+)
+
+// Seals tells whether a person is sealed in what is stored.
+func (s *Store) Seals(p access.Person) bool { return p.Role == access.Staff && s.Sealing == SealingOn }
 
 // nobody is the actor of entries that nobody is named with.
 const nobody = "nobody"

@@ -294,7 +294,10 @@ func (t *Tx) OrganizationFor(p access.Person, site string) (string, error) {
 // Contact notes a device's last contact (ms), outside the journal's chain: by
 // the day for staff (JOURNAL-4).
 func (t *Tx) Contact(d *Device, at int64) error {
-	if d.Person.Role == access.Staff {
+	if d.Person.Role == access.Staff && t.store.Sealing == SealingPseudonyms {
+		at = day(at)
+	}
+	if t.store.Seals(d.Person) {
 		return t.store.contactSealed(t.app.NonconcurrentDB(), d.ID, day(at))
 	}
 	return journal.Contact(t.app.NonconcurrentDB(), d.ID, at)
