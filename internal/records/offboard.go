@@ -29,6 +29,8 @@ var namesPeople = map[string]string{
 	"addenda.author":        "stays: who wrote it does not change",
 	"quarantine.author":     "stays: a coordinator adopts what is held",
 	"lost_devices.asked_by": "stays: what was lost is still lost",
+	"tips.author":           "stays: who made the call does not change",
+	"seals.by":              "stays: who unsealed does not change",
 }
 
 // Offboard ends all that a person has here, in one transaction: from its
