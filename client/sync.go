@@ -32,7 +32,11 @@ func (d *Device) Sync(ctx context.Context) (SyncReport, error) {
 	var pullErr error
 	r.Pull, pullErr = d.Pull(ctx, 0)
 	if hasCode(pullErr, fault.DeviceRevoked) && err == nil {
-		err = d.meet(ctx)
+		// The answer means that the server is there, and ends what is noted as
+		// the problem; this one goes on.
+		if err = d.meet(ctx); err == nil && d.ordered() == "" {
+			pullErr = d.noteProblem(ctx, pullErr, false)
+		}
 	}
 	if d.ordered() != "" && err == nil {
 		// A push went before this pull; one more takes what was saved meanwhile.
