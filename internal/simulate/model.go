@@ -32,6 +32,7 @@ type model struct {
 	maybe    map[string]*saveOf          // by mark, what phones were saving when they died
 	taken    map[string][]client.Op      // ops as they were sent and taken, by stamp and mark: twins make the same stamps
 	backs    int                         // how often the server went back
+	least    int64                       // the lowest seq that it went back to
 	ahead    map[*phone]bool             // phones that know more than the server does since it went back
 }
 
@@ -84,6 +85,9 @@ func (m *model) forked(p, q *phone) {
 // wentBack: the server has forgotten what it did since the backup.
 func (m *model) wentBack(b *backup, head int64) {
 	m.backs++
+	if m.backs == 1 || b.head < m.least {
+		m.least = b.head
+	}
 	m.verdicts = maps.Clone(b.verdicts)
 	for _, p := range m.r.phones {
 		p.head = 0

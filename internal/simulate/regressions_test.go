@@ -20,6 +20,9 @@ func TestRegressions(t *testing.T) {
 		{"[INV-6] seed 52: what is sent again after a restore does not win against what was made later", &Script{Phones: 2, Steps: []Step{
 			{Do: Backup}, {Do: Save, What: "site", Who: 1, Seed: 5}, {Do: Sync, With: []int{1}, Seed: 2}, {Do: Restore},
 			{Do: Save, What: "site", Who: 1, Seed: 5}, {Do: Sync, With: []int{1}, Seed: 3}}}, "rewound=true"},
+		{"[INV-19] seed 1777: what changed nothing is in the backup already, though its receipt is not", &Script{Seed: 1777, Phones: 8, Steps: []Step{
+			{Do: Backup, Seed: 15034235290828192966}, {Do: Save, What: "served", Who: 7, N: 1, Seed: 2011597777846138380},
+			{Do: Sync, Who: 2, With: []int{7}, Seed: 14300368494785962746, Together: true}, {Do: Restore, N: 1, Seed: 4679581601756889472}}}, "p07 pushes: rewound=false 1:applied::"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			res, err := play(t, c.script, nil, true)
