@@ -221,6 +221,7 @@ func TestOpenAPI(t *testing.T) {
 		c.repairs(e)
 		c.invites(e)
 		c.losses(e)
+		c.signIns(newEdge(t))
 		c.reports(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
