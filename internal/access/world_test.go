@@ -192,6 +192,9 @@ func (w *world) seedRepair() {
 	for _, o := range []string{w.ngoA, w.ngoB} {
 		w.Make("lost_devices", map[string]any{"organization": o, "what": "tablet", "note": odd, "asked": "2026-01-11 04:55:00.000Z"})
 	}
+	for o, c := range map[string]string{w.ngoA: "coordinator A", w.ngoB: "coordinator B"} {
+		w.Make("seals", map[string]any{"submission": w.subs["staff X1"], "organization": o, "by": w.person(c).User.ID, "reason": odd, "at": "2026-01-11 04:55:00.000Z"})
+	}
 	w.Make("checklists", map[string]any{"key": "draft", "version": 1, "locale": "en", "title": "Draft", "items": "[]", "published": false})
 }
 
