@@ -223,6 +223,7 @@ func TestOpenAPI(t *testing.T) {
 		c.losses(e)
 		c.signIns(newEdge(t))
 		c.reports(e)
+		c.sealed(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
 		for _, name := range c.promised() {
