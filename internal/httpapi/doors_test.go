@@ -119,7 +119,7 @@ func TestDoors(t *testing.T) {
 			t.Fatalf("only %d routes were found", len(stock))
 		}
 		for route := range httpapi.StockDoors {
-			if !slices.Contains(stock, route) {
+			if !slices.Contains(stock, route) && route != "/" { // the mux adds it, unless pages take its place
 				t.Errorf("%s is in the table and nowhere else", route)
 			}
 		}
@@ -138,6 +138,9 @@ func TestDoors(t *testing.T) {
 					continue
 				}
 				behind := httpapi.DoorsOf(route)&door != 0
+				if behind && !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/_/") { // a page may not be there
+					continue
+				}
 				a := knock(t, method, doors[door]+path, "", "{}")
 				if gone := a.status == http.StatusNotFound && a.code == "not_found"; gone == behind {
 					t.Errorf("%s %s: behind it %v, and it answers %d %s", method, path, behind, a.status, a.raw)
@@ -171,7 +174,7 @@ func TestSuperusersComeInByOneDoor(t *testing.T) {
 	r := rig.New(t)
 	super, token := root(t, r)
 	ngo := r.Organization("Outreach")
-	worker := r.Enroll(access.Worker, ngo)
+	worker, keisha := r.Enroll(access.Worker, ngo), r.Enroll(access.Coordinator, ngo)
 	t.Run("[DOOR] a superuser's token is refused by every route of the public listener, in any spelling", func(t *testing.T) {
 		for _, route := range r.Routes {
 			method, path := filled(route, "organizations")
@@ -211,7 +214,7 @@ func TestSuperusersComeInByOneDoor(t *testing.T) {
 	t.Run("[DOOR] nor inside a batch", func(t *testing.T) {
 		for _, inner := range []string{`{"method":"POST","url":"/api/collections/_superusers/records","body":{"email":"x@example.org","password":"1234567890","passwordConfirm":"1234567890"}}`,
 			`{"method":"POST","url":"/api/collections/_superusers/auth-with-password","body":{}}`, `{"method":"PATCH","url":"/api/settings","body":{}}`} {
-			if a := knock(t, http.MethodPost, r.URL+"/api/batch", r.Password(worker.User.ID), `{"requests":[`+inner+`]}`); a.status != http.StatusBadRequest && a.status != http.StatusForbidden {
+			if a := knock(t, http.MethodPost, r.URL+"/api/batch", r.Password(keisha.User.ID), `{"requests":[`+inner+`]}`); a.status != http.StatusBadRequest && a.status != http.StatusForbidden {
 				t.Errorf("%s: %d %s", inner, a.status, a.raw)
 			}
 		}
