@@ -6,6 +6,15 @@ import { defineConfig } from 'vitest/config';
 const chromium = process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium';
 const top = fileURLToPath(new URL('..', import.meta.url));
 
+const browser = {
+  enabled: true,
+  headless: true,
+  screenshotFailures: false,
+  api: { host: '127.0.0.1' },
+  provider: playwright({ launchOptions: { executablePath: chromium, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] } }),
+  instances: [{ browser: 'chromium' as const }],
+};
+
 export default defineConfig({
   server: { fs: { allow: [top] }, host: '127.0.0.1' },
   test: {
@@ -42,15 +51,14 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           include: ['sdk/test/*.test.ts', 'sdk/test/chromium/*.test.ts'],
           testTimeout: 60_000,
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            api: { host: '127.0.0.1' },
-            provider: playwright({ launchOptions: { executablePath: chromium, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] } }),
-            instances: [{ browser: 'chromium' }],
-          },
+          browser,
         },
+      },
+      {
+        // Measured by npm run bench, on a quiet machine; no part of the tests.
+        extends: true,
+        optimizeDeps: { include: ['dexie', 'hash-wasm', '@hpke/core'] },
+        test: { name: 'speed', sequence: { groupOrder: 2 }, include: ['sdk/test/speed/*.test.ts'], testTimeout: 240_000, browser },
       },
     ],
   },

@@ -152,9 +152,11 @@ async function applyPage(s: Session, a: PullAnswer, t: Timing, acks: number, che
 
 async function applyChanges(tx: Writing, st: DeviceRow, page: WireChange[]): Promise<Change[]> {
   const out: Change[] = [];
+  const known = new Map<string, ReadonlyMap<string, RecordRow>>(); // before this page: no record comes twice in it
   for (const c of page) {
     const group = recordsOf(c.collection);
-    const before = (await tx.all<RecordRow>(group)).get(c.id);
+    if (!known.has(group)) known.set(group, await tx.all<RecordRow>(group));
+    const before = known.get(group)!.get(c.id);
     if (c.record === null) {
       if (!before) continue;
       tx.delete(group, c.id);

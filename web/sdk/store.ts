@@ -179,6 +179,7 @@ class Snapshot implements Writing {
   readonly rev: number;
   fetched = false;
   private readonly over = new Map<string, Map<string, unknown>>(); // undefined: deleted
+  private readonly merges = new Map<string, ReadonlyMap<string, unknown>>(); // what was read of groups with changes over them
   private readonly carries: [string, Omit<Carried, 'k' | 'vault'>][] = [];
   private readonly carryChanges = new Map<string, Partial<Carried> | null>();
 
@@ -218,7 +219,9 @@ class Snapshot implements Writing {
     }
     const over = this.over.get(group);
     if (!over) return rows as ReadonlyMap<string, T>;
-    return merged(rows, over) as ReadonlyMap<string, T>;
+    let both = this.merges.get(group);
+    if (!both) this.merges.set(group, both = merged(rows, over));
+    return both as ReadonlyMap<string, T>;
   }
 
   put(group: string, key: string, row: unknown): void {
@@ -240,6 +243,7 @@ class Snapshot implements Writing {
   }
 
   private staged(group: string): Map<string, unknown> {
+    this.merges.delete(group);
     let over = this.over.get(group);
     if (!over) this.over.set(group, over = new Map());
     return over;

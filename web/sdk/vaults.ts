@@ -200,13 +200,14 @@ export class Vaults {
     };
     const taken = (h: Header): boolean => h.tries < h.limit && restOf(h, now) === 0;
     try {
-      return await this.db.run('read vault', () => this.db.transaction('rw', this.db.vaults, async () => {
+      const { h, wrote } = await this.db.run('read vault', () => this.db.transaction('rw', this.db.vaults, async () => {
         const h = this.uncounted.get(id) ?? await this.db.vaults.get(id);
-        if (!h || !taken(h)) return h;
+        if (!h || !taken(h)) return { h, wrote: false };
         await this.db.vaults.put(counted(h));
-        this.uncounted.delete(id);
-        return { ...counted(h), notBefore: 0 };
+        return { h: { ...counted(h), notBefore: 0 }, wrote: true };
       }));
+      if (wrote) this.uncounted.delete(id); // only now: a full disk may be noticed at the commit
+      return h;
     } catch (err) {
       if (!(err instanceof SdkError) || err.kind !== 'disk') throw err;
     }

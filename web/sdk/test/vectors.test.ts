@@ -320,7 +320,8 @@ describe('vectors', () => {
     const name = path.split('/').pop()!;
     for (const [kind, cases] of Object.entries(file.cases)) {
       cases.forEach((c, i) => {
-        test(`[${c.rule}] ${name} ${kind} ${i + 1}: ${c.why}`, async () => {
+        const title = `[${c.rule}] ${name} ${kind} ${i + 1}: ${c.why}`;
+        test(title, async () => {
           const run = runners[name]?.[kind];
           if (!run) throw new Error('nobody runs this');
           const got = await run(c.given, c.expect);
