@@ -39,21 +39,25 @@ type Change struct {
 // PullReport tells what a pull did.
 type PullReport struct {
 	Changes []Change
-	Seen    []string     // own reports that a coordinator has opened, as far as the server told now
-	Reset   bool         // the view was made anew
-	Rewound bool         // the server's history went back; what it lost waits again
-	Check   *CheckReport // what a check found; nil: none was due, or it has not come to an end
+	Seen    []string // own reports that a coordinator has opened, as far as the server told now
+	// Unsealed are own reports whose author a coordinator was told, as far as
+	// the server said so now; after a reset all. Show them to the person.
+	Unsealed []string
+	Reset    bool         // the view was made anew
+	Rewound  bool         // the server's history went back; what it lost waits again
+	Check    *CheckReport // what a check found; nil: none was due, or it has not come to an end
 }
 
 // pullAnswer is the answer of pull.
 type pullAnswer struct {
 	place
-	Reset   *bool                  `json:"reset"`
-	More    *bool                  `json:"more"`
-	Cursor  string                 `json:"cursor"`
-	Changes []wire.Change          `json:"changes"`
-	Seen    []string               `json:"seen"`
-	Digests map[string]wire.Digest `json:"digests"` // nil: not asked for, or not the last page
+	Reset    *bool                  `json:"reset"`
+	More     *bool                  `json:"more"`
+	Cursor   string                 `json:"cursor"`
+	Changes  []wire.Change          `json:"changes"`
+	Seen     []string               `json:"seen"`
+	Unsealed []string               `json:"unsealed"`
+	Digests  map[string]wire.Digest `json:"digests"` // nil: not asked for, or not the last page
 }
 
 func (a *pullAnswer) missing() string {
@@ -195,6 +199,7 @@ func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks in
 	d.jumpNoted()
 	report.Changes = append(report.Changes, changes...)
 	report.Seen = append(report.Seen, a.Seen...)
+	report.Unsealed = append(report.Unsealed, a.Unsealed...)
 	report.Reset = report.Reset || *a.Reset
 	report.Rewound = report.Rewound || a.Rewound
 	return again, nil

@@ -104,6 +104,11 @@ func (d *device) saySynced(c *cobra.Command, dev *client.Device, r client.SyncRe
 		count["applied"]+count["merged"], client.Received, s.Waiting, client.IsWaiting, len(r.Pull.Changes)); err != nil {
 		return err
 	}
+	for _, id := range r.Pull.Unsealed {
+		if err := d.say(c.OutOrStdout(), "unsealed", map[string]any{"id": id}, "A coordinator was told who wrote %s.", id); err != nil {
+			return err
+		}
+	}
 	if err := d.sayFound(c.OutOrStdout(), r.Pull.Check, s); err != nil {
 		return err
 	}
