@@ -12,7 +12,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
-// What a site's manager is told (R8, decision 0017).
+// What a site's manager is told (R8, docs/PRIVACY.md).
 const (
 	numbersWeeks = 12 // always as many rows, so that their number tells nothing
 	numbersMin   = 5  // the smallest count, and the smallest staff

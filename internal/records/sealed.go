@@ -11,7 +11,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/journal"
 )
 
-// Sealed authorship (R9, decision 0016): what of a staff person is stored with
+// Sealed authorship (R9, decision 0023): what of a staff person is stored with
 // a report is a keyed text for this report alone, and of who reports about
 // themselves nothing is stored at all.
 

@@ -82,7 +82,8 @@ func DBConnect(path string) (*dbx.DB, error) { return dbx.Open("sqlite", DataSou
 // DataSource names a database file with the pragmas that every connection has.
 func DataSource(path string) string {
 	return path + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)" +
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)"
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)" +
+		"&_pragma=secure_delete(ON)" // what was deleted is not left in free pages for whoever gets the file (R9, R15)
 }
 
 // Prepare runs once the database is open, at every start of every command: the
