@@ -1,13 +1,8 @@
 package signin_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha1"
 	"encoding/base32"
-	"encoding/binary"
-	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -77,22 +72,10 @@ func (d *desk) ask(method string, status int, token, path string, body map[strin
 	return a
 }
 
-// code is the code of a secret now, as an authenticator app makes it: written a
-// second time, from RFC 6238.
+// code is the code of a secret, some steps from now.
 func (d *desk) code(secret string, steps int64) string {
 	d.T.Helper()
-	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
-	if err != nil {
-		d.T.Fatal(err)
-	}
-	h := hmac.New(sha1.New, key)
-	if err := binary.Write(h, binary.BigEndian, uint64(d.Clock.Now().Unix()/30+steps)); err != nil {
-		d.T.Fatal(err)
-	}
-	sum := h.Sum(nil)
-	off := sum[19] & 15
-	v := uint32(sum[off]&127)<<24 | uint32(sum[off+1])<<16 | uint32(sum[off+2])<<8 | uint32(sum[off+3])
-	return fmt.Sprintf("%06d", v%1000000)
+	return rig.TOTP(d.T, secret, d.Clock.Now().Add(time.Duration(steps)*30*time.Second))
 }
 
 // person is somebody with a sign-in.
@@ -144,4 +127,11 @@ func (d *desk) opens(token string) bool {
 	return status == http.StatusOK
 }
 
-func lower(s string) string { return strings.ToLower(s) }
+func base32Bytes(t *testing.T, secret string) []byte {
+	t.Helper()
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
