@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/dbx"
+
 	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/hlc"
+	"github.com/fieldpost/fieldpost/internal/records"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -211,7 +214,7 @@ func TestUnseal(t *testing.T) {
 	})
 	t.Run("[R16] each of them stands in the audit, with the reason and without who it is", func(t *testing.T) {
 		w.on(t)
-		rows := w.rows(`SELECT * FROM audit WHERE act='unseal' ORDER BY number`, nil)
+		rows := w.rows(`SELECT * FROM audit WHERE act={:act} ORDER BY number`, dbx.Params{"act": records.ActUnseal})
 		rig.Want(t, len(rows), 2)
 		rig.Want(t, []any{rows[0]["actor"], rows[0]["record"], rows[0]["reason"], rows[0]["organization"]}, []any{keisha.User.ID, report, why, w.ngo})
 		for _, row := range w.added(t, before) {

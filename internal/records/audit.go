@@ -47,8 +47,7 @@ const (
 	ActorSystem = "system"
 	// ActorOperator is whoever sits at the server's own command line.
 	ActorOperator = "operator"
-	// actorStaff stands for a staff person where their pseudonym would stand
-	// beside what names them (JOURNAL-4).
+	// actorStaff is any person of staff.
 	actorStaff = "staff"
 	superuser  = "superuser:"
 )
@@ -62,7 +61,7 @@ type Audit struct {
 	// Act is one of Acts.
 	Act string
 	// Actor is who did it: the id of a person, "superuser:<id>", ActorOperator,
-	// or "" for the server itself. Staff are named by pseudonym, or not at all.
+	// or "" for the server itself. Staff are not told apart.
 	Actor string
 	// Organization is whose coordinators read it; "" is for admins alone. Of
 	// staff it is who serves their site, never the site's owner (R8).
@@ -182,8 +181,9 @@ func lastAudit(app core.App, count, where string, params dbx.Params) (next float
 	return float64(last.Number + 1), hex.EncodeToString(before), nil
 }
 
-// auditActor is how an entry names who did it: staff as the journal does, and
-// not even so beside a person, device or invite, which may be their own.
+// auditActor is how an entry names who did it. Staff are not told apart: by one
+// pseudonym in two entries, or beside their own device, whoever reads the audit
+// could join what nothing else stored in clear joins (R9, JOURNAL-4).
 func (s *Store) auditActor(app core.App, a Audit) (string, error) {
 	switch {
 	case a.Actor == "":
@@ -195,16 +195,10 @@ func (s *Store) auditActor(app core.App, a Audit) (string, error) {
 	if err != nil && !absent(err) {
 		return "", fmt.Errorf("find user: %w", err)
 	}
-	if err == nil && access.Role(user.GetString("role")) != access.Staff {
-		return a.Actor, nil
+	if err != nil || access.Role(user.GetString("role")) == access.Staff {
+		return actorStaff, nil // or a pseudonym
 	}
-	switch {
-	case anonymous[a.Collection]:
-		return actorStaff, nil
-	case err == nil:
-		return s.Key.Person(a.Actor), nil
-	}
-	return a.Actor, nil // a pseudonym, or somebody who is not here any more
+	return a.Actor, nil
 }
 
 // appendOnly is the answer to whoever would write the audit, whoever it is and

@@ -125,8 +125,9 @@ func (s *Store) Devices() ([]DeviceView, error) {
 }
 
 // Revoke signs a device out; false when there is no such device. It is
-// journalled as the system's act, as everything about devices (JOURNAL-4).
-func (p *People) Revoke(device string) (bool, error) {
+// journalled as the system's act, as everything about devices (JOURNAL-4), and
+// audited as that of actor, as in Audit.
+func (p *People) Revoke(device, actor string) (bool, error) {
 	r, err := p.app.FindRecordById("devices", device)
 	if absent(err) {
 		return false, nil
@@ -141,5 +142,5 @@ func (p *People) Revoke(device string) (bool, error) {
 	if err := p.app.Save(r); err != nil {
 		return false, fmt.Errorf("revoke device %s: %w", device, err)
 	}
-	return true, p.Audit(Audit{Act: ActRevoke, Actor: ActorOperator, Organization: r.GetString("organization"), Collection: "devices", Record: device})
+	return true, p.Audit(Audit{Act: ActRevoke, Actor: actor, Organization: r.GetString("organization"), Collection: "devices", Record: device})
 }

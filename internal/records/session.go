@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"crypto/rand"
 	"database/sql"
 	"encoding/base64"
@@ -180,7 +181,7 @@ func (p *People) EndSession(id, person string, revoke bool) (bool, error) {
 			return false, fmt.Errorf("end session: %w", err)
 		}
 		for _, d := range devices {
-			if _, err := p.Revoke(d); err != nil {
+			if _, err := p.Revoke(d, cmp.Or(person, ActorOperator)); err != nil {
 				return false, fmt.Errorf("end session: %w", err)
 			}
 		}

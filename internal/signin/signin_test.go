@@ -167,6 +167,25 @@ func TestNoOracle(t *testing.T) {
 			}
 		}
 	})
+	t.Run("[R16] the lock of an account is in the audit, once, with nothing that was tried", func(t *testing.T) {
+		d.S.SignIn().Wait()
+		found, err := d.App.FindAllRecords(records.AuditCollection)
+		if err != nil {
+			t.Fatal(err)
+		}
+		locks := 0
+		for _, e := range found {
+			if e.GetString("act") != records.ActSignInLock {
+				continue
+			}
+			locks++
+			rig.Want(t, []any{e.GetString("actor"), e.GetString("collection"), e.GetString("record")}, []any{records.ActorSystem, "users", keisha.id})
+			if text := e.GetString("detail") + e.GetString("reason"); strings.Contains(text, other) || strings.Contains(text, "@") {
+				t.Error(text)
+			}
+		}
+		rig.Want(t, locks, 1)
+	})
 	t.Run("[SIGNIN] and the same work: a password is hashed for nobody too", func(t *testing.T) {
 		d := newDesk(t)
 		d.S.SignIn().Cost = 10

@@ -39,7 +39,7 @@ func (s *Services) Repair(id, as string, adopt bool, ops []any) (out *wire.Repai
 // Revoke signs a device out; false when there is no such device.
 func (s *Services) Revoke(device string) (found bool, err error) {
 	err = s.Store.TransactPeople(func(tx *records.People) error {
-		found, err = tx.Revoke(device)
+		found, err = tx.Revoke(device, records.ActorOperator)
 		return err
 	})
 	return found, err
