@@ -1,7 +1,7 @@
 /** A device: one installation and one person, with its vault unlocked. */
 import type { Database } from './database.ts';
 import { Watch, type Clocks } from './clock.ts';
-import { aborted, explain, hasCode, vaultLocked } from './errors.ts';
+import { aborted, explain, SdkError, hasCode, vaultLocked } from './errors.ts';
 import { enroll, hello, look } from './enroll.ts';
 import { newKey } from './keys.ts';
 import { Backoff, final, openStream, type Stream } from './live.ts';
@@ -11,7 +11,7 @@ import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull
 import { emptyPushReport, meet, push, type PushReport } from './push.ts';
 import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
 import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type DeviceRow, type Phase, type RecordRow } from './rows.ts';
-import { authorized, sleep, type Session } from './session.ts';
+import { authorized, enrolled, sleep, type Session } from './session.ts';
 import type { Store, Writing } from './store.ts';
 import { wordOf, type Activity, type Status } from './sync-state.ts';
 import { Transport } from './transport.ts';
@@ -314,6 +314,17 @@ export class Device {
   }
 
   // The exchange
+
+  /** Fetches a file of the server with this device's token: a sheet, an export. Fails with `refused` and the server's code. */
+  file(path: string, signal?: AbortSignal): Promise<Blob> {
+    return this.guarded(async () => {
+      const st = await enrolled(this.session);
+      const res = await this.options.fetch(`${st.url}${path}`, { headers: { Authorization: st.token }, signal: this.signal(signal), credentials: 'omit', redirect: 'error', cache: 'no-store' });
+      if (res.ok) return res.blob();
+      const said = (await res.json().catch(() => ({}))) as { code?: string; message?: string };
+      throw new SdkError('refused', said.code ?? 'no_answer', said.message ?? 'The server did not give it.', { status: res.status });
+    });
+  }
 
   /**
    * Asks an endpoint of the server that stands beside the exchange, with this
