@@ -1,6 +1,9 @@
 import { board } from './state.svelte.ts';
 
 let escapes: number[] = [];
+// After G the next letter names a page.
+let going = 0;
+const pages = { q: 'queue', d: 'people', p: 'repair' } as const;
 
 /** The board's keys. Single letters can be switched off (WCAG 2.1.4) and do nothing while a field has focus. */
 export function keys(e: KeyboardEvent): void {
@@ -24,8 +27,15 @@ export function keys(e: KeyboardEvent): void {
     o: () => { const r = of(); if (r?.claimedBy && r.claimedBy !== board.at.me.id) { board.open = r.id; board.sheet = 'over'; } },
     a: () => { const r = of(); if (r) { board.open = r.id; board.sheet = 'assign'; } },
     x: () => { const r = of(); if (r && !r.closed) { board.open = r.id; board.sheet = 'close'; } },
+    t: () => { const r = of(); if (r) { board.open = r.id; board.sheet = 'tip'; } },
     d: () => { if (board.near.length > 0) board.sheet = 'compare'; },
   };
+  if (board.keysOn && e.key.toLowerCase() === 'g') { going = e.timeStamp; return; }
+  if (board.keysOn && e.timeStamp - going < 1_500 && e.key.toLowerCase() in pages) {
+    going = 0;
+    board.page = pages[e.key.toLowerCase() as keyof typeof pages];
+    return;
+  }
   // Enter on a button is the button's own.
   const enter = e.key === 'Enter' && !at.matches('button, a, summary') ? () => { const r = board.rows.find((x) => x.id === board.current); if (r) void board.show(r); } : undefined;
   const act = enter ?? down[e.key] ?? (board.keysOn ? letters[e.key.toLowerCase()] : undefined);

@@ -10,7 +10,10 @@ export interface Filter {
   days: number;
 }
 
-export type Sheet = '' | 'keys' | 'close' | 'over' | 'assign' | 'filter' | 'compare';
+/** The pages beside the queue. */
+export type Page = 'queue' | 'repair' | 'people';
+
+export type Sheet = 'tip' | 'unseal' | '' | 'keys' | 'close' | 'over' | 'assign' | 'filter' | 'compare';
 
 const first: Filter = { closed: false, mine: false, site: '', days: 3 };
 
@@ -22,7 +25,7 @@ function fromAddress(): Filter {
 /** The board's one state. */
 class Board {
   desk: Desk | null = $state.raw(null);
-  page: 'queue' = $state('queue');
+  page: Page = $state('queue');
   filter: Filter = $state(fromAddress());
   sheet: Sheet = $state('');
   /** The row that the keys act on, and the report that is open. */

@@ -1,5 +1,6 @@
 import { explain, newest, triageID, type Checklist, type Device, type Entry, type Item, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
 import { locale } from '../words.svelte.ts';
+import { Admin } from './admin.ts';
 import { byUrgency, rowOf, text, type Reason, type Row, type Urgency, type Words } from './rows.ts';
 
 /** Changes are gathered this long before the board is made anew, ms. */
@@ -37,7 +38,16 @@ export class Desk {
   /** Claims that somebody else won, by the triage record. */
   lost: ReadonlyMap<string, string> = $state.raw(new Map());
 
+  /** What the server could not take, and values that lost: both wait for a person. */
+  kept: ViewRecord[] = $state.raw([]);
+  conflicts: ViewRecord[] = $state.raw([]);
+  devices: ViewRecord[] = $state.raw([]);
+  lostDevices: ViewRecord[] = $state.raw([]);
+  users: ViewRecord[] = $state.raw([]);
+  sites: { id: string; name: string }[] = $state.raw([]);
+
   readonly device: Device;
+  readonly admin: Admin;
   readonly vaults: Vaults;
   #words: Words = { lists: new Map(), items: new Map(), sites: new Map() };
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,6 +56,7 @@ export class Desk {
 
   private constructor(device: Device, vaults: Vaults) {
     this.device = device;
+    this.admin = new Admin(device);
     this.vaults = vaults;
     const change = device.onChange(() => this.#soon());
     const tick = setInterval(() => void this.#readAge(), 1_000);
@@ -92,6 +103,13 @@ export class Desk {
     this.organization = text(organizations.find((o) => o.id === status.person?.organization)?.fields['name']);
     this.refused = new Map(parked.flatMap((e) => e.records.map((r) => [r.id, e] as const)));
     this.#settleClaims(judged);
+    const [kept, conflicts, devices, lost] = await Promise.all([d.records('quarantine'), d.records('conflicts'), d.records('devices'), d.records('lost_devices')]);
+    this.kept = kept.filter((r) => !['released', 'adopted'].includes(text(r.fields['state'])));
+    this.conflicts = conflicts.filter((r) => !text(r.fields['resolved']));
+    this.devices = devices.filter((r) => !text(r.fields['revoked']));
+    this.lostDevices = lost.filter((r) => !text(r.fields['resolved']));
+    this.users = users;
+    this.sites = sites.map((r) => ({ id: r.id, name: text(r.fields['name']) })).sort((a, b) => a.name.localeCompare(b.name));
     await this.#readAge();
   }
 
@@ -160,6 +178,22 @@ export class Desk {
 
   async urge(row: Row, urgency: Urgency): Promise<void> {
     await this.#change(row, { urgency, ...(!row.closed && { status: urgency }) });
+  }
+
+  /**
+   * Settles a conflict: puts the chosen value into the record where it is not
+   * the one in effect, and marks the conflict, both in one mutation.
+   */
+  async settle(conflict: ViewRecord, choice: 'kept' | 'other'): Promise<void> {
+    const f = conflict.fields;
+    const mark = { op: 'update' as const, collection: 'conflicts', id: conflict.id, fields: { resolved: new Date().toISOString() } };
+    const change = { op: 'update' as const, collection: text(f['collection']), id: text(f['record']), fields: { [text(f['field'])]: f['other'] } as JsonObject };
+    await this.device.save(choice === 'kept' ? [mark] : [change, mark]);
+  }
+
+  /** Marks a word about a lost device as dealt with. */
+  async foundDevice(lost: ViewRecord): Promise<void> {
+    await this.device.update('lost_devices', lost.id, { resolved: true });
   }
 
   /** Tries the connection now. */
