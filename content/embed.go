@@ -24,8 +24,10 @@ import "embed"
 //   - triage/rules.v*.json: the rules by which reports are put in order, in the
 //     shape of triage/schema.json, with triage/released.json, which holds them to
 //     what they were when they were released;
+//   - packs/<pack>/*.json: what is for one place alone: kinds of place, industries,
+//     who outside takes what, numbers that others published; packs/schema.json;
 //   - words.json: what no text of ours says;
 //   - sources.json: what stands behind the codes in "sources".
 //
-//go:embed checklists/*.json left_out.json forms/*.json left_out/*.json icons/* hotlines/*.json guidance/*.json triage/*.json words.json sources.json
+//go:embed checklists/*.json left_out.json forms/*.json left_out/*.json icons/* hotlines/*.json guidance/*.json triage/*.json packs/schema.json packs/*/*.json words.json sources.json
 var Files embed.FS

@@ -32,31 +32,13 @@ type linter struct {
 }
 
 // Lint gives everything that is wrong with a folder of content (forms/,
-// left_out/, icons/, hotlines/, guidance/, words.json, sources.json), sorted
+// left_out/, icons/, hotlines/, guidance/, packs/, words.json, sources.json), sorted
 // by file and place in it. The error is for a folder that can't be read at all, or that holds no
 // form.
 func Lint(fsys fs.FS) ([]Fault, error) {
-	l := &linter{fsys: fsys, icons: map[string]bool{}, forms: map[string]*Form{}, core: map[string]Row{}}
-	var err error
-	if l.words, err = readWords(fsys); err != nil {
-		return nil, fmt.Errorf("lint: %w", err)
-	}
-	if err := readStrict(fsys, "sources.json", &l.sources); err != nil {
-		return nil, fmt.Errorf("lint: %w", err)
-	}
-	icons, err := fs.Glob(fsys, "icons/*.svg")
+	l, names, err := newLinter(fsys)
 	if err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
-	}
-	for _, name := range icons {
-		l.icons[strings.TrimSuffix(path.Base(name), ".svg")] = true
-	}
-	names, err := fs.Glob(fsys, formFiles)
-	if err != nil {
-		return nil, fmt.Errorf("lint: %w", err)
-	}
-	if len(names) == 0 {
-		return nil, errors.New("lint: no file matches " + formFiles)
 	}
 	read := map[string]*Form{}
 	for _, name := range names {
@@ -68,11 +50,7 @@ func Lint(fsys fs.FS) ([]Fault, error) {
 			}
 		}
 	}
-	if core := l.forms[CoreKey]; core != nil {
-		for _, r := range core.Items() {
-			l.core[r.Name] = r
-		}
-	}
+	l.readCore()
 	for _, name := range names {
 		// What an older version says was published, and stays.
 		if form := read[name]; form != nil && l.forms[form.Key] == form {
@@ -81,9 +59,86 @@ func Lint(fsys fs.FS) ([]Fault, error) {
 		}
 	}
 	l.leftOut()
-	l.guidance(l.hotlines())
+	lines := l.hotlines()
+	l.guidance(lines)
+	l.packs(lines)
 	slices.SortStableFunc(l.faults, func(a, b Fault) int { return cmp.Compare(a.File, b.File) })
 	return l.faults, nil
+}
+
+// LintForm gives everything that is wrong with one form that is not of the
+// folder, measured by the folder's words, sources, icons and core; file is how
+// faults name it. It asks neither for the file's name nor for what the form
+// leaves out of the core.
+func LintForm(fsys fs.FS, file string, data []byte) (*Form, []Fault, error) {
+	l, names, err := newLinter(fsys)
+	if err != nil {
+		return nil, nil, fmt.Errorf("lint: %w", err)
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(path.Base(name), CoreKey+".v") {
+			continue
+		}
+		core, err := readForm(fsys, name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("lint %s: %w", name, err)
+		}
+		if newest := l.forms[CoreKey]; newest == nil || newest.Version < core.Version {
+			l.forms[CoreKey] = core
+		}
+	}
+	l.readCore()
+	l.file = file
+	form, err := decodeForm(data)
+	if err != nil {
+		l.say("", "", "%v", err)
+		return nil, l.faults, nil
+	}
+	for _, f := range form.Faults() {
+		f.File = file
+		l.faults = append(l.faults, f)
+	}
+	l.form(form)
+	if form.Venue == "" {
+		l.say("", "", "venue is missing: the kind of place")
+	}
+	return form, l.faults, nil
+}
+
+// newLinter reads what forms are measured by, and gives the names of the
+// folder's forms.
+func newLinter(fsys fs.FS) (*linter, []string, error) {
+	l := &linter{fsys: fsys, icons: map[string]bool{}, forms: map[string]*Form{}, core: map[string]Row{}}
+	var err error
+	if l.words, err = readWords(fsys); err != nil {
+		return nil, nil, err
+	}
+	if err := readStrict(fsys, "sources.json", &l.sources); err != nil {
+		return nil, nil, err
+	}
+	icons, err := fs.Glob(fsys, "icons/*.svg")
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range icons {
+		l.icons[strings.TrimSuffix(path.Base(name), ".svg")] = true
+	}
+	names, err := fs.Glob(fsys, formFiles)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(names) == 0 {
+		return nil, nil, errors.New("no file matches " + formFiles)
+	}
+	return l, names, nil
+}
+
+func (l *linter) readCore() {
+	if core := l.forms[CoreKey]; core != nil {
+		for _, r := range core.Items() {
+			l.core[r.Name] = r
+		}
+	}
 }
 
 func (l *linter) say(item, language, format string, args ...any) {

@@ -14,12 +14,13 @@ import (
 const (
 	ReviewUrgent      = "urgent"      // hotlines, guidance, and items of weight emergency
 	ReviewOurs        = "ours"        // wordings of ours (source D)
+	ReviewPacks       = "packs"       // of what is for one place alone
 	ReviewTranslation = "translation" // the rest, by setting
 )
 
 // Awaiting is one text that somebody outside has still to confirm (R25).
 type Awaiting struct {
-	Kind     string `json:"kind"` // ReviewUrgent, ReviewOurs, ReviewTranslation
+	Kind     string `json:"kind"` // ReviewUrgent, ReviewOurs, ReviewPacks, ReviewTranslation
 	File     string `json:"file"`
 	Item     string `json:"item,omitempty"`
 	Language string `json:"language,omitempty"`
@@ -48,7 +49,15 @@ func AwaitingIn(fsys fs.FS) ([]Awaiting, error) {
 		return nil, err
 	}
 	list = append(list, guidance...)
-	order := []string{ReviewUrgent, ReviewOurs, ReviewTranslation}
+	packs, err := awaitingTexts(fsys, packFiles)
+	if err != nil {
+		return nil, err
+	}
+	for i := range packs {
+		packs[i].Kind = ReviewPacks
+	}
+	list = append(list, packs...)
+	order := []string{ReviewUrgent, ReviewOurs, ReviewPacks, ReviewTranslation}
 	slices.SortStableFunc(list, func(a, b Awaiting) int {
 		return cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind))
 	})

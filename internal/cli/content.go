@@ -100,6 +100,7 @@ func sayReview(out io.Writer, list []checklist.Awaiting) error {
 	titles := []struct{ kind, title string }{
 		{checklist.ReviewUrgent, "Hotline and emergency texts, then guidance: first"},
 		{checklist.ReviewOurs, "Wordings of our own (source D)"},
+		{checklist.ReviewPacks, "Packs: kinds of place, industries, who takes what, published numbers"},
 		{checklist.ReviewTranslation, "Spanish, by setting"},
 	}
 	var b strings.Builder
