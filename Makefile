@@ -1,6 +1,6 @@
 # One target per need. ARGS goes to the program: make demo ARGS="--http 127.0.0.1:0".
 
-.PHONY: check test run demo bench fuzz simulate unmask audit
+.PHONY: check test e2e run demo bench fuzz simulate unmask audit
 
 # Format, vet, staticcheck, layers, protocol text, all tests. What CI runs.
 check:
@@ -9,6 +9,10 @@ check:
 # The Go tests alone.
 test:
 	go test -timeout 15m ./...
+
+# The field app in a browser against the real program: make e2e ARGS="night --debug"
+e2e:
+	cd web && if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then npm ci --no-audit --no-fund --loglevel=error; fi && npm run e2e -- $(ARGS)
 
 # The server on its data folder.
 run:

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const out = here('dist');
+const out = process.env.FIELDPOST_WEB_OUT ?? here('dist');
 
 /**
  * Hotlines, guidance and the checklists' pictures as one file beside the script:
