@@ -3,9 +3,11 @@ package client
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
@@ -76,7 +78,14 @@ func (d *Device) add(correctionOf int64, ops []Op) (Saved, error) {
 		if err != nil {
 			return err
 		}
-		st.n++
+		n := st.n + 1
+		if aboutSelf(ops) {
+			if n, err = d.farNumber(); err != nil {
+				return err
+			}
+		} else {
+			st.n = n
+		}
 		stored, err := json.Marshal(body{Stamp: stamp, Offset: st.offset, Epoch: st.viewEpoch, Schema: wire.Schema, Ops: ops})
 		if err != nil {
 			return badInput("not_json", "A field holds what JSON cannot.", "Correct the field and save again.")
@@ -86,14 +95,14 @@ func (d *Device) add(correctionOf int64, ops []Op) (Saved, error) {
 		}
 		sealed := ""
 		if st.seals(d.opt) {
-			if sealed, err = st.seal(st.n, stamp, stored); err != nil {
+			if sealed, err = st.seal(n, stamp, stored); err != nil {
 				return err
 			}
 			if len(sealed) > wire.MaxMutationBytes-sealedEnvelope {
 				return badInput("too_large", "This is more than one sealed change may hold (about 768 KiB).", "Save it in smaller parts.")
 			}
 		}
-		pos, err := insertMutation(tx, item{n: st.n, body: stored, sealed: sealed}, stamp, now.UnixMilli(), correctionOf, ops)
+		pos, err := insertMutation(tx, item{n: n, body: stored, sealed: sealed}, stamp, now.UnixMilli(), correctionOf, ops)
 		if err != nil {
 			return err
 		}
@@ -102,7 +111,7 @@ func (d *Device) add(correctionOf int64, ops []Op) (Saved, error) {
 				return err
 			}
 		}
-		saved = Saved{N: st.n, Stamp: stamp}
+		saved = Saved{N: n, Stamp: stamp}
 		return st.save(ctx, tx)
 	})
 	if err != nil {
@@ -117,6 +126,27 @@ func (d *Device) add(correctionOf int64, ops []Op) (Saved, error) {
 	default:
 	}
 	return saved, nil
+}
+
+// aboutSelf tells whether a mutation makes a report about its person. The
+// server stores nothing of who sent it, its number included (R9).
+func aboutSelf(ops []Op) bool {
+	for _, op := range ops {
+		if op.Op == wire.OpCreate && op.Collection == "submissions" && op.Fields["about"] == "self" {
+			return true
+		}
+	}
+	return false
+}
+
+// farNumber is a number by chance, far from those given out in turn: one of
+// these that is missing at the server would tell that there was such a report.
+func (d *Device) farNumber() (int64, error) {
+	var raw [8]byte
+	if _, err := io.ReadFull(d.opt.Rand, raw[:]); err != nil {
+		return 0, fmt.Errorf("number a report: %w", err)
+	}
+	return 1<<51 | int64(binary.BigEndian.Uint64(raw[:])>>14), nil // 2^51 to 2^52, below wire.MaxN
 }
 
 // complete checks the form of ops and gives ids to creates that have none.
