@@ -247,7 +247,11 @@ describe('keeping up', () => {
         rests.push(ms);
         if (rests.length < 8) return Promise.resolve();
         stop();
-        return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new DOMException('x', 'AbortError'))));
+        return new Promise((_, reject) => {
+          const end = (): void => reject(new DOMException('x', 'AbortError'));
+          if (signal?.aborted) end();
+          else signal?.addEventListener('abort', end);
+        });
       },
     });
     server.serve(phone.net);
