@@ -232,11 +232,12 @@ Invites, each good for many devices:
   law_enforcement  %s
   provider         %s
   admin            %s
-Enrol a device:    fieldpost device enroll --url %s --invite %s
-As a link:         %s
+The field app:     %s
+The board:         %s
+At the command line: fieldpost device enroll --url %s --invite %s
 %sStop with Ctrl-C.
 `, line.URL, dashboard, dir, kept, line.Superuser.Email, line.Superuser.Password,
-		i.Worker, i.Staff, i.Manager, i.Coordinator, i.LawEnforcement, i.Provider, i.Admin, line.URL, i.Worker, link, code.Terminal())
+		i.Worker, i.Staff, i.Manager, i.Coordinator, i.LawEnforcement, i.Provider, i.Admin, link, line.URL+"/board#invite="+i.Coordinator, line.URL, i.Worker, code.Terminal())
 	return err
 }
 
