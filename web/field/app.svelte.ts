@@ -1,5 +1,6 @@
 import type { Draft, Session } from './model/session.ts';
 import { prefs } from './prefs.svelte.ts';
+import { voice } from './voice.svelte.ts';
 
 /** Where the person is. Nothing of it stands in the address or the history (R11). */
 export type Screen =
@@ -27,6 +28,10 @@ class App {
   phase: 'lock' | 'away' | 'open' = $state('lock');
   session: Session | null = $state.raw(null);
   stack: Screen[] = $state.raw([{ name: 'home' }]);
+  /** The last tap is not on the disk. Every screen says it while it is so. */
+  unsaved = $state(false);
+  /** Keeps what was typed a moment ago; locking does it before its time. */
+  readonly unkept = new Set<() => unknown>();
   /** A new version waits for a tap. */
   update = $state(false);
   /** When to ask again how the person is (R21), Unix ms; 0 is never. In memory: nothing of it is kept. */
@@ -76,8 +81,11 @@ class App {
 
   /** Locks; what is half written is kept with each tap, so nothing is asked. */
   lock(): void {
+    voice.stop();
+    for (const keep of [...this.unkept]) keep();
     this.session?.lock();
     this.session = null;
+    this.unsaved = false;
     this.stack = [{ name: 'home' }];
     this.phase = 'lock';
   }

@@ -3,6 +3,7 @@ import { app } from './app.svelte.ts';
 /** The build's version; the build sets it. */
 export const version: string = __VERSION__;
 
+let asked = false;
 let registration: ServiceWorkerRegistration | undefined;
 
 /**
@@ -15,15 +16,15 @@ export async function keepOffline(): Promise<void> {
   const waits = () => { if (registration?.waiting && navigator.serviceWorker.controller) app.update = true; };
   waits();
   registration.addEventListener('updatefound', () => registration?.installing?.addEventListener('statechange', waits));
-  let turned = false;
-  navigator.serviceWorker.addEventListener('controllerchange', () => {
-    if (!turned && app.update) location.reload();
-    turned = true;
-  });
+  // The first version takes over by itself, and another tab's tap is not a tap here.
+  navigator.serviceWorker.addEventListener('controllerchange', () => { if (asked) location.reload(); });
 }
 
 /** Asks the server whether there is a newer version. */
 export const lookForUpdate = async (): Promise<void> => void (await registration?.update());
 
 /** Takes the version that waits. */
-export const applyUpdate = (): void => registration?.waiting?.postMessage('update');
+export function applyUpdate(): void {
+  asked = true;
+  registration?.waiting?.postMessage('update');
+}

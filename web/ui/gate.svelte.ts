@@ -63,7 +63,7 @@ export class Gate<S> {
   people: Person[] = $state.raw([]);
   person: Person | null = $state.raw(null);
   /** The code from a link's fragment, which is never sent anywhere by opening the link. */
-  code = '';
+  code = $state('');
   /** iOS keeps a page's data only when it stands on the home screen. */
   readonly installFirst = /iPhone|iPad/.test(navigator.userAgent) && !matchMedia('(display-mode: standalone)').matches;
   readonly #vaults: Vaults;
@@ -72,18 +72,23 @@ export class Gate<S> {
   constructor(app: Opener<S>) {
     this.#app = app;
     this.#vaults = new Vaults({ name: app.name, stream: app.stream ?? false });
+    this.#take();
   }
 
   /** Reads who is on this phone. */
   async start(): Promise<void> {
-    const invite = /[#&]invite=([^&]+)/.exec(location.hash)?.[1];
-    if (invite) {
-      this.code = decodeURIComponent(invite);
-      // The code does not stay in the address.
-      history.replaceState(history.state, '', location.pathname);
-    }
+    // A link that is opened where the page already stands loads nothing anew.
+    addEventListener('hashchange', () => this.#take());
     await this.#list();
     this.ready = true;
+  }
+
+  #take(): void {
+    const invite = /[#&]invite=([^&]+)/.exec(location.hash)?.[1];
+    if (!invite) return;
+    this.code = decodeURIComponent(invite);
+    // The code does not stay in the address.
+    history.replaceState(history.state, '', location.pathname);
   }
 
   async #list(): Promise<void> {
@@ -107,7 +112,8 @@ export class Gate<S> {
       if (!(err instanceof UnlockError)) return { ...no, damaged: true, code };
       if (err.code === 'try_later') return { ...no, left: err.triesLeft, wait: Math.ceil(err.retryAfter / 1000) };
       if (err.code === 'wrong_secret') return { ...no, left: err.triesLeft };
-      const kept = (await this.#vaults.carriedFiles(id)).length;
+      // A file has a line for each note.
+      const kept = (await this.#vaults.carriedFiles(id)).flatMap((f) => f.trim().split('\n')).length;
       await this.#list();
       return { ...no, wiped: true, kept, code };
     }
@@ -142,6 +148,7 @@ export class Gate<S> {
     }
     localStorage.setItem(DIGITS, JSON.stringify({ ...digitsOf(), [device.vault]: /^\d+$/.test(secret) ? secret.length : 0 }));
     localStorage.setItem(LAST, device.vault);
+    this.code = '';
     void navigator.storage?.persist?.();
     // Without a first pull there is no checklist here; a failure says so on the list's screen.
     await device.sync().catch((err: unknown) => void explain(err));

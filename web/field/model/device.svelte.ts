@@ -10,6 +10,8 @@ import type { About, Answer, Basis, Draft, Duty, Fault, Filled, Item, Link, List
 const CLOCK_WRONG = 5 * 60_000;
 /** Below this much room, in bytes, the phone is said to be almost full. */
 const LITTLE_ROOM = 20 * 1_048_576;
+/** How long a tap that is being written may keep the vault open after locking, ms. */
+const LAST_TAP = 1_000;
 /** Changes are gathered this long before the screen is made anew, ms. */
 const GATHER = 40;
 
@@ -43,6 +45,7 @@ export class Live implements Session {
   readonly #device: Device;
   readonly #vaults: Vaults;
   readonly #stop: () => void;
+  readonly #keeping = new Set<Promise<void>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reading: Promise<void> = Promise.resolve();
   // Pulled content changes seldom; reading it with each tap would cost the tap.
@@ -147,7 +150,13 @@ export class Live implements Session {
   }
 
   async keep(draft: Draft): Promise<void> {
-    await this.#device.keepDraft(draft.id, draft);
+    const written = this.#device.keepDraft(draft.id, draft);
+    this.#keeping.add(written);
+    try {
+      await written;
+    } finally {
+      this.#keeping.delete(written);
+    }
   }
 
   async drop(id: string): Promise<void> {
@@ -220,9 +229,15 @@ export class Live implements Session {
     }
   }
 
+  /** The screens are gone at once; the keys too, unless a tap is on its way to the disk: it gets a second. */
   lock(): void {
     this.#stop();
-    this.#device.lock();
+    const latest = performance.now() + LAST_TAP;
+    const end = () => {
+      if (this.#keeping.size === 0 || performance.now() > latest) this.#device.lock();
+      else setTimeout(end, 20);
+    };
+    setTimeout(end); // what locking itself has kept begins before
   }
 }
 

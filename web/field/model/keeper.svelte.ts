@@ -1,45 +1,64 @@
 import { app } from '../app.svelte.ts';
 import { still } from './live.svelte.ts';
-import type { Draft } from './session.ts';
+import type { Draft, Item } from './session.ts';
 
 /**
- * Keeps a draft with each tap, and 300 ms after the last key of a text. `failed`
- * is true from a write that did not succeed until one did.
+ * Keeps a draft with each tap, 300 ms after the last key of a text, and at once
+ * when the app is locked before that. While a write has not succeeded, every
+ * screen says that the last tap is not saved (`app.unsaved`).
  */
 export function keeper<T extends Draft>(of: () => T) {
-  let failed = $state(false);
+  const session = app.at;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let ended = false;
   // One after the other, so that an older state never lands on a newer one.
   let last: Promise<boolean> = Promise.resolve(true);
 
-  function now(): Promise<boolean> {
+  function settle(): void {
     clearTimeout(timer);
-    const session = app.at;
+    app.unkept.delete(now);
+  }
+
+  async function write(work: () => Promise<unknown>): Promise<boolean> {
+    let ok = true;
+    try {
+      await work();
+    } catch {
+      ok = false; // the person is told on the screen
+    }
+    if (app.session === session) app.unsaved = !ok;
+    return ok;
+  }
+
+  function now(): Promise<boolean> {
+    settle();
+    if (ended) return last;
     const draft = of();
     draft.changed = Date.now();
     const what = still(draft);
-    last = last.then(async () => {
-      try {
-        await session.keep(what);
-        failed = false;
-      } catch {
-        // The person is told on the screen: the last tap is not saved.
-        failed = true;
-      }
-      return !failed;
-    });
-    return last;
+    return (last = last.then(() => write(() => session.keep(what))));
   }
 
   return {
     now,
     soon(): void {
       clearTimeout(timer);
+      app.unkept.add(now);
       timer = setTimeout(() => void now(), 300);
     },
-    still: (): T => still(of()),
-    get failed() {
-      return failed;
+    /**
+     * Makes the draft a report: once, however often it is pressed, and what was
+     * typed last does not come after it as a draft. Null: it is not written, the
+     * screen says so, and the draft stands as it was.
+     */
+    async done(): Promise<Item | null> {
+      if (ended) return null;
+      settle();
+      ended = true;
+      await last;
+      let item: Item | null = null;
+      if (!(await write(async () => { item = await session.done(still(of())); }))) ended = false;
+      return item;
     },
   };
 }

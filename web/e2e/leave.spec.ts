@@ -1,0 +1,118 @@
+// Leaving in a hurry, and practice.
+import { expect, test, type Page } from '@playwright/test';
+import { Gateway } from './rig/gateway.ts';
+import { PIN, Phone } from './rig/phone.ts';
+import { Server } from './rig/server.ts';
+
+let server: Server;
+let way: Gateway;
+let phone: Phone;
+test.beforeAll(async () => {
+  server = await Server.start();
+  way = await Gateway.before(() => server.url);
+  phone = await new Phone(way.url).on(`/#invite=${await server.invite()}`);
+  await phone.enrol();
+});
+test.afterAll(async () => {
+  await phone.browser.kill();
+  await way.stop();
+  await server.stop();
+});
+
+/** What somebody sees who takes the phone now. */
+const seen = (page: Page) => page.evaluate(() => ({ title: document.title, path: location.href.slice(location.origin.length), entries: history.length, state: history.state as unknown, words: document.body.innerText }));
+
+async function calendar(page: Page): Promise<void> {
+  await expect(page.getByRole('table')).toBeVisible();
+  const month = new Intl.DateTimeFormat('en-US', { month: 'long' }).format(new Date());
+  expect(await seen(page)).toMatchObject({ title: month, path: '/' });
+  expect((await seen(page)).words).not.toMatch(/Night|Saved|Waiting|Van|Daybook/);
+}
+
+async function comeBack(page: Page): Promise<void> {
+  const name = page.getByRole('heading', { level: 1 }).getByRole('button');
+  await name.hover();
+  await page.mouse.down();
+  await expect(phone.says('lock.enter')).toBeVisible({ timeout: 5_000 });
+  await page.mouse.up();
+}
+
+test('[R11] quick exit by the button: locked, a calendar, the same history, and the way back leads to the PIN', async () => {
+  const { page } = phone;
+  const { entries } = await seen(page);
+  await phone.stop();
+  await phone.chip('vehicle.van').check();
+  // Typed an instant before: it is kept all the same.
+  await page.getByRole('textbox', { name: phone.t('stop.plate.end') }).pressSequentially('7Q4');
+  await phone.button('exit').click();
+  await calendar(page);
+  expect((await seen(page)).entries).toBe(entries);
+
+  // A short press is none.
+  await page.getByRole('heading', { level: 1 }).getByRole('button').click();
+  await calendar(page);
+  for (let i = 0; i < 3; i++) {
+    await page.evaluate(() => history.back());
+    await page.waitForTimeout(200);
+    await calendar(page);
+  }
+  expect((await seen(page)).entries).toBe(entries);
+  await comeBack(page);
+  expect((await seen(page)).title).toBe(phone.t('name.daybook'));
+  await phone.unlock(PIN);
+  await phone.rows('state.saved').getByRole('button').click();
+  await expect(page.getByRole('textbox', { name: phone.t('stop.plate.end') })).toHaveValue('7Q4');
+  await phone.button('back').click();
+});
+
+test('[R11] three times Escape, from a text field and from before unlock', async () => {
+  const { page } = phone;
+  await phone.rows('state.saved').getByRole('button').click();
+  await page.getByRole('textbox', { name: /Anything else/ }).pressSequentially('two people, one cap');
+  for (let i = 0; i < 3; i++) await page.keyboard.press('Escape');
+  await calendar(page);
+  await comeBack(page);
+  for (let i = 0; i < 3; i++) await page.keyboard.press('Escape');
+  await calendar(page);
+  await comeBack(page);
+  await phone.unlock(PIN);
+  await phone.rows('state.saved').getByRole('button').click();
+  await expect(page.getByRole('textbox', { name: /Anything else/ })).toHaveValue('two people, one cap');
+  await phone.done();
+  await expect(phone.rows('state.received')).toHaveCount(1);
+  expect(phone.errors).toEqual([]);
+});
+
+test('[R24] practice: nothing is sent, nothing dials, nothing stays', async () => {
+  const { page } = phone;
+  // The way out that the app has for calls, watched: the browser would open its own.
+  await page.evaluate(() => {
+    const tried: string[] = [];
+    Object.assign(globalThis, { tried });
+    addEventListener('beforeunload', () => tried.push('left'));
+    document.addEventListener('click', (e) => { if ((e.target as Element).closest('a[href]')) tried.push('link'); });
+  });
+  await phone.row(phone.t('home.learn')).click();
+  await phone.row(phone.t('learn.practice.say')).click();
+  await expect(phone.says('practice')).toBeVisible();
+  await expect(phone.rows('state.received')).toHaveCount(0);
+  const before = way.passed.length;
+  await phone.stop();
+  await phone.note('practised words');
+  await phone.button('help').click();
+  const dials = page.getByRole('button', { name: phone.t('call.practice') });
+  expect(await dials.count()).toBeGreaterThan(2);
+  for (const d of (await dials.all()).slice(0, 4)) await d.click();
+  await phone.button('call.back').first().click();
+  await phone.done();
+  await expect(phone.rows('state.waiting')).toHaveCount(1);
+  await page.waitForTimeout(500);
+  const sent = way.passed.slice(before);
+  expect(sent.filter((p) => p.path.startsWith('/api/sync/push') || p.body.includes('practised'))).toEqual([]);
+  expect(await page.evaluate(() => (globalThis as unknown as { tried: string[] }).tried)).toEqual([]);
+  await phone.row(phone.t('home.learn')).click();
+  await phone.row(phone.t('practice.stop')).click();
+  await expect(phone.rows('state.waiting')).toHaveCount(0);
+  await expect(phone.rows('state.received')).toHaveCount(1);
+  expect(phone.errors).toEqual([]);
+});

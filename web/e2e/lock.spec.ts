@@ -1,0 +1,82 @@
+// PINs that are wrong or forgotten.
+import { expect, test } from '@playwright/test';
+import { Desk } from './rig/desk.ts';
+import { PIN, Phone } from './rig/phone.ts';
+import { Server } from './rig/server.ts';
+
+let server: Server;
+test.beforeAll(async () => { server = await Server.start(); });
+test.afterAll(() => server.stop());
+
+/** Enrols, and leaves one note that waits. */
+async function withNote(note: string): Promise<Phone> {
+  const phone = await new Phone(server.url).on(`/#invite=${await server.invite()}`);
+  await phone.enrol();
+  await phone.page.context().setOffline(true);
+  await phone.stop();
+  await phone.note(note);
+  await phone.done();
+  await phone.button('settings').click();
+  await phone.button('set.lockNow').click();
+  return phone;
+}
+
+test('[R10] ten wrong PINs: words, rests, a warning, a wipe; and what waited goes up through the next person', async () => {
+  const phone = await withNote('seen before the wipe');
+  try {
+    const { page } = phone;
+    // The rests are minutes: the page's clock is turned on.
+    let ahead = 0;
+    await page.clock.install();
+    for (let left = 9; left >= 2; left--) {
+      await phone.type('0000');
+      await expect(phone.says('lock.wrong', { n: left })).toBeVisible();
+      if (left === 6) {
+        await phone.type('0000');
+        await expect(page.getByText(/^Wait \d+ seconds?, then try again\.$/)).toBeVisible();
+      }
+      if (left <= 6) await page.clock.fastForward((ahead += 1) && 310_000);
+    }
+    await phone.type('0000');
+    await expect(phone.says('lock.last')).toBeVisible();
+    await page.clock.fastForward(310_000);
+    await phone.type('0000');
+    await expect(page.getByText(/^Wiped\. 1 waiting notes? (are|is) kept sealed/)).toBeVisible();
+
+    await page.context().setOffline(false);
+    await phone.browser.stop();
+    await phone.on(`/#invite=${await server.invite()}`);
+    await phone.enrol('2580');
+    const desk = await Desk.open(server.url, await server.invite('coordinator'));
+    await expect.poll(() => desk.notes('observations'), { timeout: 20_000 }).toContain('seen before the wipe');
+    expect(phone.errors).toEqual([]);
+  } finally {
+    await phone.browser.kill();
+  }
+});
+
+test('[R10] a PIN that was forgotten: a new code makes a new vault, and the old one goes up sealed', async () => {
+  const phone = await withNote('written under the forgotten PIN');
+  try {
+    await phone.page.context().setOffline(false);
+    await phone.button('lock.other').click();
+    await phone.button('lock.forgot').click();
+    await expect(phone.says('lock.forgot.say')).toBeVisible();
+    await phone.button('lock.forgot.go').click();
+    await phone.page.getByRole('textbox').fill(await server.invite());
+    await phone.enrol('2580', false);
+    const desk = await Desk.open(server.url, await server.invite('coordinator'));
+    await expect.poll(() => desk.notes('observations'), { timeout: 20_000 }).toContain('written under the forgotten PIN');
+    // The new person sees nothing of it; the old one, remembering, finds it received.
+    await expect(phone.rows('state.received')).toHaveCount(0);
+    await phone.button('settings').click();
+    await phone.button('set.lockNow').click();
+    await phone.button('lock.other').click();
+    await phone.row(phone.t('lock.person', { n: 1 })).click();
+    await phone.unlock(PIN);
+    await expect(phone.rows('state.received')).toHaveCount(1);
+    expect(phone.errors).toEqual([]);
+  } finally {
+    await phone.browser.kill();
+  }
+});
