@@ -215,6 +215,10 @@ func (a *API) RefuseRevoked(e *core.RequestEvent) error {
 	if d == nil || d.Person.ID != e.Auth.Id {
 		return Fail(e, fault.New(fault.Unauthenticated, "The device is not known here."))
 	}
+	if !a.Store.TokenBound(e.Request.Header.Get("Authorization"), e.Auth.Id) {
+		// Before its turn is noted: a made-up one would end the device's own.
+		return Fail(e, fault.New(fault.TokenExpired, "The access was not made with this installation's key."))
+	}
 	stands, err := a.Store.TokenStands(id, records.TurnOf(e.Request.Header.Get("Authorization")))
 	if err != nil {
 		return Fail(e, err)

@@ -139,11 +139,11 @@ func (s *Store) token(app core.App, personID, device string, pushOnly bool) (str
 	if err != nil {
 		return "", fmt.Errorf("make token: %w", err)
 	}
-	now := s.Now()
+	exp := s.Now().Add(TokenLife).Unix()
 	claims := jwt.MapClaims{
 		core.TokenClaimType: core.TokenTypeAuth, core.TokenClaimId: user.Id,
 		core.TokenClaimCollectionId: user.Collection().Id, core.TokenClaimRefreshable: false,
-		DeviceClaim: device, TurnClaim: turn, "exp": now.Add(TokenLife).Unix(),
+		DeviceClaim: device, TurnClaim: turn, "exp": exp, BoundClaim: s.bound(user.Id, device, turn, exp, pushOnly),
 	}
 	if pushOnly {
 		claims[PushOnlyClaim] = true

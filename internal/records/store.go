@@ -29,6 +29,9 @@ type Store struct {
 	// Sealing is how staff stand in what is stored. Only the tests of the attack
 	// on it change it.
 	Sealing Sealing
+	// Unbound takes device tokens that were made without the installation key.
+	// Only the test of that attack sets it, to see it succeed.
+	Unbound bool
 	// Notify is told, after each commit, the scopes that it mattered to.
 	Notify func(scopes map[string]bool)
 	// Catalog knows the shipped indicators.
