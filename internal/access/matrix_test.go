@@ -72,6 +72,8 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"act": "release", "actor": p.User.ID, "at": "2026-01-11 04:55:00.000Z", "organization": p.User.Organization}, true
 	case "seals":
 		return map[string]any{"submission": w.subs["staff X1"], "organization": p.User.Organization, "by": p.User.ID, "reason": "because", "at": "2026-01-11 04:55:00.000Z"}, true
+	case "hotlines", "guidance", "venues", "industries", "routing_profiles", "published_statistics":
+		return map[string]any{"key": "ours", "body": map[string]any{"id": "ours"}, "published": true}, true
 	case "triage_rules":
 		return map[string]any{"key": "ours", "version": 1, "turn": 9}, true
 	case "invites":
@@ -86,6 +88,8 @@ var edits = map[string]map[string]any{
 	"organizations": {"type": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
 	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50}, "tips": {"reference": "T-2"},
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true}, "seals": {"reason": "x"},
+	"hotlines": {"verified_on": "2026-01-11"}, "guidance": {"shipped": "x"}, "venues": {"shipped": "x"}, "industries": {"shipped": "x"},
+	"routing_profiles": {"shipped": "x"}, "published_statistics": {"shipped": "x"},
 }
 
 // pushable tells whether push takes all of these fields from a role; those

@@ -12,8 +12,8 @@ type Collection struct {
 	// Repair is who may release or adopt what a record of this collection keeps
 	// (PUSH-6). It is no rule of PocketBase's: no request writes such a record.
 	Repair Rule
-	// Manage is who may revoke and wipe such a device, or offboard such a
-	// person. No rule of PocketBase's either: it is asked by the endpoints.
+	// Manage is who may revoke and wipe such a device, offboard such a person,
+	// or say that such a line was verified. No rule of PocketBase's either: it is asked by the endpoints.
 	Manage Rule
 	// Adopt is who may make a record here out of another person's refused
 	// mutation, beside those who may create one anyway.
@@ -137,6 +137,13 @@ var Table = map[string]Collection{
 		Fields:   fields(server, "key", "version", "locale", "title", "items", "published"),
 		Audience: func(Values) []string { return []string{"all"} },
 	},
+	"hotlines": contentRow("hotlines", anyone, "verified_on"),
+	"guidance": contentRow("guidance", anyone),
+	// Who makes sites, and who hands something on.
+	"venues":               contentRow("venues", roleIs{Worker, Coordinator, Admin}),
+	"industries":           contentRow("industries", roleIs{Worker, Coordinator, Admin}),
+	"routing_profiles":     contentRow("routing_profiles", roleIs{Coordinator, Admin}),
+	"published_statistics": contentRow("published_statistics", roleIs{Coordinator, Admin}),
 	"observations": {
 		Name:     "observations",
 		List:     anyOf{ownAuthor, orgCoord},

@@ -417,7 +417,7 @@ func (w *world) connect() (id string, end func()) {
 
 // wide are collections whose changes poke more people than may see them: a poke
 // carries nothing, and these are about nobody.
-var wide = map[string]bool{"triage_rules": true}
+var wide = map[string]bool{"triage_rules": true, "venues": true, "industries": true, "routing_profiles": true, "published_statistics": true}
 
 func TestRealtime(t *testing.T) {
 	w := newWorld(t)

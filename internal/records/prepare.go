@@ -29,6 +29,9 @@ func (s *Store) PrepareCreate(app core.App, record *core.Record) error {
 		return nil
 	case "invites":
 		return s.setKeeper(app, record)
+	case checklist.HotlineCollection, checklist.GuidanceCollection, checklist.VenueCollection, checklist.IndustryCollection,
+		checklist.ProfileCollection, checklist.StatisticCollection:
+		return checkEntry(record)
 	}
 	sortSets(record)
 	d := draftOf(record)
@@ -86,6 +89,9 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 		return appendOnly()
 	case "invites":
 		return s.setKeeper(app, record)
+	case checklist.HotlineCollection, checklist.GuidanceCollection, checklist.VenueCollection, checklist.IndustryCollection,
+		checklist.ProfileCollection, checklist.StatisticCollection:
+		return checkEntry(record)
 	case "organizations", "sites", "triage", "tips", rulesCollection:
 		sortSets(record)
 		d := draftOf(record)

@@ -19,6 +19,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/fieldpost/fieldpost/hooks"
+	"github.com/fieldpost/fieldpost/internal/checklist"
 	"github.com/fieldpost/fieldpost/internal/httpapi"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/seal"
@@ -267,6 +268,21 @@ func (v *server) settle() error {
 		}
 	}
 	// Each phone's first view holds all that is published: a few will do.
+	for _, c := range checklist.EntryCollections {
+		found, err := v.app.FindRecordsByFilter(c, "id != ''", "key", 0, 0)
+		if err != nil {
+			return fmt.Errorf("settle %s: %w", c, err)
+		}
+		for i, entry := range found {
+			if i < published {
+				continue
+			}
+			entry.Set("published", false)
+			if err := v.app.Save(entry); err != nil {
+				return fmt.Errorf("settle %s %s: %w", c, entry.Id, err)
+			}
+		}
+	}
 	lists, err := v.app.FindRecordsByFilter("checklists", "id != ''", "key,version,locale", 0, 0)
 	if err != nil {
 		return fmt.Errorf("settle checklists: %w", err)
@@ -283,7 +299,8 @@ func (v *server) settle() error {
 	return nil
 }
 
-// published is how many checklists people have in a run.
+// published is how many checklists people have in a run, and how many of each
+// other kind of content.
 const published = 4
 
 // unpack puts the template into a folder.

@@ -46,6 +46,8 @@ type Services struct {
 	// Shipped are the checklists that the binary carries, every version. Others
 	// share them: nobody changes them.
 	Shipped []checklist.Checklist
+	// Entries are the rest of the content that the binary carries, shared too.
+	Entries []checklist.Entry
 	// NewLine says why this start began another line of history (EPOCH-2), in
 	// words for the person at the server; "" if it did not.
 	NewLine string
@@ -57,6 +59,8 @@ type Services struct {
 // shipped reads the binary's checklists once: they are the same for every
 // installation of a process, and reading them is most of a start.
 var shipped = sync.OnceValues(func() ([]checklist.Checklist, error) { return checklist.Load(content.Files) })
+
+var entries = sync.OnceValues(func() ([]checklist.Entry, error) { return checklist.EntriesIn(content.Files) })
 
 // New wires the services. It touches neither files nor the database: they are
 // not open yet. Prepare does.
@@ -105,6 +109,9 @@ func (s *Services) Prepare(app core.App) error {
 		return err
 	}
 	s.Shipped, s.Store.Catalog = lists, checklist.NewCatalog(lists)
+	if s.Entries, err = entries(); err != nil {
+		return err
+	}
 	if s.Store.Triage, err = triage.Load(content.Files); err != nil {
 		return err
 	}
@@ -144,6 +151,13 @@ func (s *Services) Prepare(app core.App) error {
 	for _, l := range held {
 		app.Logger().Warn("a newer checklist waits, because one of its key was edited here: fieldpost content diff",
 			"key", l.Key, "version", l.Version, "locale", l.Locale)
+	}
+	if err != nil {
+		return err
+	}
+	waits, err := s.Store.LoadEntries(s.Entries)
+	for _, e := range waits {
+		app.Logger().Warn("newer content waits, because it was edited here: fieldpost content diff", "entry", e.String())
 	}
 	return err
 }
