@@ -36,7 +36,7 @@ var floors = [][]string{
 	{"internal/wire"},
 	{"internal/merge"},
 	{"internal/checklist", "internal/triage", "internal/access", "internal/seal", "internal/card"},
-	{"internal/journal"},
+	{"internal/journal", "internal/odk"},
 	{"internal/records"}, // above the journal: a record is written with its entry
 	{"internal/exchange", "internal/devices", "internal/media", "internal/export"},
 	{"internal/signin"}, // above devices: it redeems their invites
@@ -56,7 +56,7 @@ var only = map[string][]string{
 	"client": {"internal/checklist", "internal/fault", "internal/hlc", "internal/wire", "internal/merge", "internal/seal"},
 	// Commands and simulated phones speak HTTP through the client; what needs
 	// the server's inside goes through wiring.
-	"internal/cli": {"client", "content", "internal/checklist", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/demo", "internal/card"},
+	"internal/cli": {"client", "content", "internal/checklist", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/demo", "internal/card", "internal/odk"},
 	// The demo builds a whole world, so it also knows people and roles.
 	"internal/demo": {"client", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/access", "internal/records", "internal/devices"},
 }

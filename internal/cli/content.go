@@ -22,6 +22,7 @@ import (
 func contentCommand(open Open) *cobra.Command {
 	root := &cobra.Command{Use: "content", Short: "Checklists and other content: hotlines, lint, review, diff, apply"}
 	root.AddCommand(contentHotlines(), contentLint(), contentReview(), contentDiff(open), contentApply(open))
+	root.AddCommand(contentImport(), contentPublish(open))
 	return root
 }
 
@@ -37,18 +38,13 @@ func contentFolder(args []string) (fs.FS, error) {
 }
 
 func contentLint() *cobra.Command {
-	c := &cobra.Command{Use: "lint [DIR]", Short: "Find what is wrong with content; without DIR, with that of this binary", Args: cobra.MaximumNArgs(1)}
+	c := &cobra.Command{Use: "lint [DIR | FILE.json]", Short: "Find what is wrong with content, or with one form; without either, with the content of this binary", Args: cobra.MaximumNArgs(1)}
 	asJSON := c.Flags().Bool("json", false, "print one JSON line for each fault")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		folder, err := contentFolder(args)
+		faults, err := lintOf(args)
 		if err != nil {
 			return err
 		}
-		faults, err := checklist.Lint(folder)
-		if err != nil {
-			return fail(ExitUsage, err.Error(), "Give a folder that holds forms, left_out, icons, words.json and sources.json.")
-		}
-		faults = append(faults, wiring.LintTriage(folder)...)
 		out := c.OutOrStdout()
 		for _, f := range faults {
 			if *asJSON {
@@ -69,6 +65,22 @@ func contentLint() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+// lintOf lints a form in a file, a folder, or what the binary carries.
+func lintOf(args []string) ([]checklist.Fault, error) {
+	if len(args) == 1 && strings.HasSuffix(args[0], ".json") {
+		return lintFile(args[0])
+	}
+	folder, err := contentFolder(args)
+	if err != nil {
+		return nil, err
+	}
+	faults, err := checklist.Lint(folder)
+	if err != nil {
+		return nil, fail(ExitUsage, err.Error(), "Give a folder that holds forms, left_out, icons, words.json and sources.json.")
+	}
+	return append(faults, wiring.LintTriage(folder)...), nil
 }
 
 func contentReview() *cobra.Command {
