@@ -21,25 +21,33 @@ func withApp(open Open, dir string, fn func(core.App, *wiring.Services) error) e
 	if _, err := os.Stat(dir); err != nil {
 		return fail(ExitUsage, "there is no data folder "+dir, "Start the server once: fieldpost serve --dir "+dir)
 	}
-	// Where no server runs this command has the folder while it opens it, and so
-	// may notice that it is a copy. It does not keep it: a server may start.
-	lock, err := lockDir(dir)
-	switch {
-	case err == nil:
-	case !locked(err):
-		return err
-	case restoring(dir):
-		return fail(ExitLocked, "the folder "+dir+" is being restored", "Try again when the restore has ended.")
-	}
-	app, services, err := openApp(open, dir, wiring.Config{Owner: lock != nil})
-	if lock != nil {
-		lock.Close()
-	}
+	app, services, err := openBeside(open, dir)
 	if err != nil {
 		return err
 	}
 	defer app.ResetBootstrapState()
 	return fn(app, services)
+}
+
+// openBeside opens a data folder that a server may have open. Where no server
+// runs this command has the folder while it opens it, and so may notice that it
+// is a copy. It does not keep it: a server may start.
+func openBeside(open Open, dir string) (core.App, *wiring.Services, error) {
+	alone, err := opening(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer alone.Close()
+	lock, err := lockDir(dir)
+	switch {
+	case err == nil:
+		defer lock.Close()
+	case !locked(err):
+		return nil, nil, err
+	case restoring(dir):
+		return nil, nil, fail(ExitLocked, "the folder "+dir+" is being restored", "Try again when the restore has ended.")
+	}
+	return openApp(open, dir, wiring.Config{Owner: lock != nil})
 }
 
 func superuserCommand(open Open) *cobra.Command {

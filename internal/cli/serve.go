@@ -69,6 +69,11 @@ type Running struct {
 // runs: two servers on one folder would be two writers of one history. before,
 // if any, runs on the open folder before anybody is answered.
 func StartServer(open Open, dir string, at Addresses, cfg wiring.Config, before ...func(*wiring.Services) error) (*Running, error) {
+	alone, err := opening(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer alone.Close()
 	lock, err := lockDir(dir)
 	for until := time.Now().Add(lockPatience); locked(err) && time.Now().Before(until); lock, err = lockDir(dir) {
 		time.Sleep(100 * time.Millisecond)
