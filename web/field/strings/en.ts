@@ -15,7 +15,7 @@ export const en = {
   'lock.opening': 'Opening',
   'lock.wrong': { one: 'That PIN did not open it. {n} try left.', other: 'That PIN did not open it. {n} tries left.' },
   'lock.last': 'That PIN did not open it. 1 try left. After it, what is on this phone is wiped. Notes that wait are kept sealed first.',
-  'lock.wiped': 'Wiped. {n} waiting notes are kept sealed. Show a coordinator this code: {code}',
+  'lock.wiped': { one: 'Wiped. {n} waiting note is kept sealed. Show a coordinator this code: {code}', other: 'Wiped. {n} waiting notes are kept sealed. Show a coordinator this code: {code}' },
   'lock.wipedNone': 'Wiped. Nothing was waiting.',
   'lock.damaged': 'It does not open. Your unsent notes are kept sealed. Show this code to a coordinator: {code}',
   'lock.wait': { one: 'Wait {n} second, then try again.', other: 'Wait {n} seconds, then try again.' },

@@ -15,7 +15,7 @@ export const es: Translation<typeof en> = {
   'lock.opening': 'Abriendo',
   'lock.wrong': { one: 'Ese PIN no abrió. Queda {n} intento.', other: 'Ese PIN no abrió. Quedan {n} intentos.' },
   'lock.last': 'Ese PIN no abrió. Queda 1 intento. Después se borra lo que hay en este teléfono. Antes, las notas en espera se guardan selladas.',
-  'lock.wiped': 'Borrado. {n} notas en espera quedan selladas. Muestre este código a coordinación: {code}',
+  'lock.wiped': { one: 'Borrado. {n} nota en espera queda sellada. Muestre este código a coordinación: {code}', other: 'Borrado. {n} notas en espera quedan selladas. Muestre este código a coordinación: {code}' },
   'lock.wipedNone': 'Borrado. No había nada en espera.',
   'lock.damaged': 'No abre. Sus notas sin enviar quedan selladas. Muestre este código a coordinación: {code}',
   'lock.wait': { one: 'Espere {n} segundo y pruebe otra vez.', other: 'Espere {n} segundos y pruebe otra vez.' },
