@@ -14,7 +14,7 @@ import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type Devic
 import { authorized, enrolled, sleep, type Session } from './session.ts';
 import type { Store, Writing } from './store.ts';
 import { wordOf, type Activity, type Status } from './sync-state.ts';
-import { Transport } from './transport.ts';
+import { checks, Transport } from './transport.ts';
 import { view, type ViewRecord } from './view.ts';
 import type { JsonObject } from './wire/json.ts';
 import type { Hello, Invitation, Person } from './wire/messages.ts';
@@ -22,7 +22,7 @@ import { obey, wiped } from './wipe.ts';
 
 const DRAFTS = 'drafts';
 const SETTINGS = 'settings';
-const SAFETY_PULL = 20_000; // a poke that got lost costs no more than this
+const SAFETY_PULL = 5_000; // a poke that got lost costs no more than this, nor does a stream that died without a word
 const PULL_TIME = 20_000; // of a request while keeping up
 const WAIT = 25_000;
 const QUICK = 2_000; // a held pull that ends earlier, with nothing, was not held
@@ -76,6 +76,9 @@ export class Device {
   private nudged = (): void => undefined;
   private saves = 0;
   private gone = false;
+  private answers = true;
+  private round = new AbortController(); // of the exchange under way in keepUp
+  private drop = (): void => undefined; // ends what merely waits there: a stream, a held pull
 
   constructor(readonly vault: string, private readonly db: Database, private readonly store: Store, private readonly options: DeviceOptions) {
     this.watch = new Watch(options.clocks);
@@ -444,6 +447,34 @@ export class Device {
     this.saved();
   }
 
+  /**
+   * Asks whether the server answers at all, within `ms`. A connection can hang
+   * without its end being told, and then neither a stream nor a held pull says so:
+   * when no answer comes, what waits for the server is given up, and when answers
+   * come again, what was begun before is begun anew. For a screen that must never
+   * be silently stale: ask every few seconds.
+   */
+  async probe(ms: number): Promise<boolean> {
+    let answers = true;
+    try {
+      const { url } = await this.guarded(() => this.store.read('read device', device));
+      await this.guarded(() => this.session.transport.exchange({ method: 'GET', base: url, path: '/api/sync/hello', within: ms }, checks.hello, this.ending.signal));
+    } catch (err) {
+      const e = explain(err);
+      if (this.ending.signal.aborted) throw e;
+      // Any answer of the server's shows that it can be reached.
+      answers = e.kind !== 'offline' && e.kind !== 'not_ours';
+    }
+    const back = answers && !this.answers;
+    this.answers = answers;
+    if (!answers) this.drop();
+    if (back) {
+      this.round.abort();
+      this.nudge();
+    }
+    return answers;
+  }
+
   private enter(activity: Activity, next: number | null = null): void {
     if (this.activity === activity && this.next === next) return;
     this.activity = activity;
@@ -455,30 +486,45 @@ export class Device {
     const backoff = new Backoff();
     let stream = null as Stream | null;
     let streamAt = -Infinity;
+    let unasked = false; // the last pull was of no poke and no save
     try {
       for (;;) {
+        this.round = new AbortController();
+        const round = AbortSignal.any([signal, this.round.signal]);
         try {
           if (this.activity !== 'live' && this.activity !== 'polling') this.enter('syncing');
           const saves = this.saves;
-          await this.sync(signal, { within: PULL_TIME });
+          const { pull } = await this.sync(round, { within: PULL_TIME });
+          if (stream && unasked && pull.changes.length > 0) {
+            // It should have told of them: it is dead, and nobody said so.
+            stream.close();
+            stream = null;
+            streamAt = -Infinity;
+          }
           if (this.options.stream && !stream && this.options.clocks.elapsed() - streamAt > STREAM_AGAIN) {
             streamAt = this.options.clocks.elapsed();
-            stream = await openStream(this.session, this.options.fetch, signal);
-            if (stream) await this.pull({ within: PULL_TIME }, signal); // what came before it was subscribed
+            stream = await openStream(this.session, this.options.fetch, round);
+            if (stream) await this.pull({ within: PULL_TIME }, round); // what came before it was subscribed
           }
           backoff.reset();
           this.enter(stream ? 'live' : 'polling');
           if (stream) {
-            if (!(await this.untilPoked(stream, saves, signal))) {
+            this.drop = stream.close;
+            const why = await this.untilPoked(stream, saves, round);
+            unasked = why === 'time';
+            if (why === 'ended') {
               stream.close();
               stream = null;
             }
-          } else await this.untilPulled(saves, signal);
+          } else await this.untilPulled(saves, round);
         } catch (err) {
           const e = explain(err);
-          if (e.kind === 'wiped' || signal.aborted || e.kind === 'aborted') throw e;
+          const anew = this.round.signal.aborted && !signal.aborted;
+          if (e.kind === 'wiped' || signal.aborted || (e.kind === 'aborted' && !anew)) throw e;
           stream?.close();
           stream = null;
+          if (anew || !this.answers) streamAt = -Infinity;
+          if (anew) continue;
           if (final(e)) throw e;
           const rest = backoff.rest(this.options.random, e);
           this.enter('resting', this.options.clocks.now() + rest);
@@ -492,9 +538,9 @@ export class Device {
   }
 
   /** Waits for a poke, a save of this device, or the time to pull anyway. */
-  private async untilPoked(stream: Stream, saves: number, signal: AbortSignal): Promise<boolean> {
-    if (this.saves !== saves) return true;
-    const woken = new Promise<true>((resolve) => { this.wake = () => resolve(true); });
+  private async untilPoked(stream: Stream, saves: number, signal: AbortSignal): Promise<'poke' | 'time' | 'ended' | 'saved'> {
+    if (this.saves !== saves) return 'saved';
+    const woken = new Promise<'saved'>((resolve) => { this.wake = () => resolve('saved'); });
     return Promise.race([stream.poked(SAFETY_PULL, signal), woken]);
   }
 
@@ -503,6 +549,7 @@ export class Device {
     if (this.saves !== saves) return;
     const woken = new AbortController();
     this.wake = () => woken.abort();
+    this.drop = () => woken.abort();
     const began = this.options.clocks.elapsed();
     const either = AbortSignal.any([signal, woken.signal]);
     try {

@@ -33,8 +33,8 @@ export const final = (e: SdkError): boolean => ['refused', 'wiped', 'not_enrolle
 
 /** An open realtime stream subscribed to the topic sync. */
 export interface Stream {
-  /** Resolves at the next poke, or when `ms` have passed: true. False when the stream has ended. */
-  poked(ms: number, signal: AbortSignal): Promise<boolean>;
+  /** Resolves at the next poke, when `ms` have passed, or when the stream has ended. */
+  poked(ms: number, signal: AbortSignal): Promise<'poke' | 'time' | 'ended'>;
   close(): void;
 }
 
@@ -113,9 +113,9 @@ function follow(events: AsyncGenerator<{ name: string; data: string }>, end: () 
       if (signal.aborted) throw aborted();
       if (poke) {
         poke = false;
-        return true;
+        return 'poke';
       }
-      return !ended;
+      return ended ? 'ended' : 'time';
     },
     close: end,
   };

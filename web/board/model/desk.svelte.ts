@@ -5,8 +5,14 @@ import { byUrgency, rowOf, text, type Reason, type Row, type Urgency, type Words
 
 /** Changes are gathered this long before the board is made anew, ms. */
 const GATHER = 60;
-/** After this without an answer the board says that it is not live, ms. */
+/** After this without an answer an exchange under way counts as none, ms. */
 const STALE = 5_000;
+/** The server is asked this often whether it answers, and has this long to; together less than the 5 s within which a board says that it is not live. */
+const PROBE = 2_000;
+/** Another tab of this browser pulls for this one at least this often, ms. */
+const OTHER_TAB = 8_000;
+/** Where the claims are kept that nobody has decided. */
+const ASKED = 'asked';
 
 /** Who else works on the queue. */
 export interface Person {
@@ -53,6 +59,8 @@ export class Desk {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #stop: () => void;
   #wanted = new Set<string>();
+  #answers = true;
+  #probing = false;
 
   private constructor(device: Device, vaults: Vaults) {
     this.device = device;
@@ -60,11 +68,18 @@ export class Desk {
     this.vaults = vaults;
     const change = device.onChange(() => this.#soon());
     const tick = setInterval(() => void this.#readAge(), 1_000);
+    const probe = setInterval(() => void this.#probe(), PROBE);
     const again = () => device.nudge();
+    const look = () => void this.#probe();
     addEventListener('online', again);
+    addEventListener('offline', look);
+    document.addEventListener('visibilitychange', look);
     this.#stop = () => {
       change();
       clearInterval(tick);
+      clearInterval(probe);
+      removeEventListener('offline', look);
+      document.removeEventListener('visibilitychange', look);
       clearTimeout(this.#timer);
       removeEventListener('online', again);
     };
@@ -72,6 +87,7 @@ export class Desk {
 
   static async over(device: Device, vaults: Vaults): Promise<Desk> {
     const desk = new Desk(device, vaults);
+    desk.#wanted = new Set(await device.setting<string[]>(ASKED));
     await desk.read();
     device.keep().catch(() => desk.#soon()); // where waiting does not help the strip says so
     return desk;
@@ -113,12 +129,28 @@ export class Desk {
     await this.#readAge();
   }
 
+  /** A stream and a held poll can be dead without a word: only an answer shows that the server is there. */
+  async #probe(): Promise<void> {
+    if (this.#probing) return;
+    this.#probing = true;
+    try {
+      this.#answers = await this.device.probe(PROBE);
+      await this.#readAge();
+    } catch (err) {
+      if (explain(err).kind !== 'locked' && explain(err).kind !== 'wiped') throw err;
+    } finally {
+      this.#probing = false;
+    }
+  }
+
   async #readAge(): Promise<void> {
     const s = await this.device.status().catch(() => null); // locked meanwhile
     if (!s) return;
     const at = s.lastContact ?? 0;
     // A held poll or an open stream is contact; a try that fails is not.
-    const live = s.activity === 'live' || s.activity === 'polling' || (s.activity === 'syncing' && Date.now() - at < STALE);
+    const heard = Date.now() - at;
+    const live = this.#answers && (s.activity === 'live' || s.activity === 'polling'
+      || (s.activity === 'syncing' && heard < STALE) || (s.activity === 'idle' && heard < OTHER_TAB));
     const newest = this.rows.reduce((n, r) => Math.max(n, r.arrived), 0);
     if (live !== this.age.live || at !== this.age.at || newest !== this.age.newest) this.age = { live, at, newest };
   }
@@ -126,6 +158,7 @@ export class Desk {
   /** What this desk claimed and another has: the person is told by whom. */
   #settleClaims(judged: ReadonlyMap<string, ViewRecord>): void {
     const lost = new Map(this.lost);
+    const before = this.#wanted.size;
     for (const id of this.#wanted) {
       const g = judged.get(id);
       const by = text(g?.fields['claimed_by']);
@@ -134,6 +167,12 @@ export class Desk {
       if (by !== this.me.id) lost.set(id, by);
     }
     if (lost.size !== this.lost.size) this.lost = lost;
+    if (this.#wanted.size !== before) this.#keepWanted();
+  }
+
+  /** Who asks and then closes the browser is told as well. */
+  #keepWanted(): void {
+    this.device.set(ASKED, [...this.#wanted]).catch((err: unknown) => { if (explain(err).kind !== 'locked') throw err; });
   }
 
   /** A person's name, as the board shows it; `you` for oneself is the screen's. */
@@ -156,6 +195,7 @@ export class Desk {
     const lost = new Map(this.lost);
     lost.delete(row.triage);
     this.lost = lost;
+    this.#keepWanted();
     await this.#change(row, { claimed_by: this.me.id });
   }
 
