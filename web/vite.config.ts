@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
+import { en } from './field/strings/en.ts';
+import { es } from './field/strings/es.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const out = process.env.FIELDPOST_WEB_OUT ?? here('dist');
 
 /**
- * Hotlines, guidance and the checklists' pictures as one file beside the script:
- * it is read at the start, and is precached with the page.
+ * The field app's texts, hotlines, guidance and the checklists' pictures as one
+ * file beside the script: it is read at the start, and is precached with the page.
  */
 function content(): Plugin {
   const id = 'virtual:content';
@@ -25,9 +27,17 @@ function content(): Plugin {
       const pictures = Object.fromEntries(readdirSync(here('../content/icons')).filter((f) => f.endsWith('.svg')).sort().map((f) =>
         [f.slice(0, -4), readFileSync(here(`../content/icons/${f}`), 'utf8').replace(/^[^>]*>/, '').replace(/<\/svg>\s*$/, '')]));
       const lines = (json('hotlines') as { lines: unknown[] }[]).flatMap((f) => f.lines);
-      const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ lines, guides: json('guidance'), pictures }) });
+      const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ texts: { en, es }, lines, guides: json('guidance'), pictures }) });
       return `export default import.meta.ROLLUP_FILE_URL_${reference};`;
     },
+  };
+}
+
+/** What seals looks for Node's crypto where a browser has none. All that the apps run in have it, so that is one script less. */
+function browserCrypto(): Plugin {
+  return {
+    name: 'browser-crypto',
+    transform: (code, id) => (id.includes('/@hpke/common/') && code.includes('import("crypto")') ? code.replaceAll('await import("crypto")', '{}') : null),
   };
 }
 
@@ -86,7 +96,7 @@ export default defineConfig({
   root: here('.'),
   base: '/',
   publicDir: here('field/public'),
-  plugins: [svelte(), content(), serviceWorker(), compressed()],
+  plugins: [svelte(), content(), browserCrypto(), serviceWorker(), compressed()],
   define: { __VERSION__: JSON.stringify('0.1.0') },
   build: {
     outDir: out,

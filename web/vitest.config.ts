@@ -45,7 +45,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        optimizeDeps: { include: ['dexie', 'hash-wasm', '@hpke/core'] },
+        optimizeDeps: { include: ['hash-wasm', '@hpke/core'] },
         test: {
           name: 'chromium',
           sequence: { groupOrder: 1 },
@@ -57,7 +57,7 @@ export default defineConfig({
       {
         // Measured by npm run bench, on a quiet machine; no part of the tests.
         extends: true,
-        optimizeDeps: { include: ['dexie', 'hash-wasm', '@hpke/core'] },
+        optimizeDeps: { include: ['hash-wasm', '@hpke/core'] },
         test: { name: 'speed', sequence: { groupOrder: 2 }, include: ['sdk/test/speed/*.test.ts'], testTimeout: 240_000, browser },
       },
     ],

@@ -1,8 +1,10 @@
 import url from 'virtual:content';
-import type { Locale } from '../ui/text.ts';
+import type { Locale, Text } from '../ui/text.ts';
+import type { Key } from './strings/en.ts';
 
-// Hotlines, guidance and pictures are in the app itself: they open from a cold
-// start with no network (R3). What the server knows better comes with a pull.
+// Texts, hotlines, guidance and pictures are in the app itself: they open from a
+// cold start with no network (R3). Beside the script, because data is read many
+// times faster than a script. What the server knows better comes with a pull.
 type Said = { 'text::en': string; 'text::es': string };
 
 /** A way to reach a line. `hours` "" is: not known. */
@@ -45,12 +47,13 @@ export interface Guide {
 
 /** All of it, as the build wrote it. */
 interface Content {
+  texts: Record<Locale, Record<Key, Text>>;
   lines: Hotline[];
   guides: Guide[];
   pictures: Record<string, string>;
 }
 
-let all: Content = { lines: [], guides: [], pictures: {} };
+let all: Content;
 
 /** Reads it, from the precache when there is no network. The app starts when it is there. */
 export async function loadContent(): Promise<void> {
@@ -58,6 +61,9 @@ export async function loadContent(): Promise<void> {
   if (!answer.ok) throw new Error(`content: ${answer.status}`);
   all = (await answer.json()) as Content;
 }
+
+/** The app's words in a language. */
+export const texts = (locale: Locale): Record<Key, Text> => all.texts[locale];
 
 /** Every line, 911 first. */
 export const hotlines = (): Hotline[] => [...all.lines].sort((a, b) => Number(b.needs.includes('emergency')) - Number(a.needs.includes('emergency')));

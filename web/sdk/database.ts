@@ -1,6 +1,6 @@
 /** The one IndexedDB database of an origin: what lies open in it, and what is sealed. */
-import { Dexie, type EntityTable, type DexieOptions } from 'dexie';
 import { SdkError } from './errors.ts';
+import { Base, type Table, type Tables } from './tables.ts';
 import type { Bytes } from './wire/bytes.ts';
 
 /** How a secret becomes a key: Argon2id, memory in KiB. */
@@ -20,6 +20,8 @@ export interface Kdf {
 export interface Header {
   id: string;
   label: string;
+  /** How many digits the PIN has, so that a pad opens with the last one; 0: a passphrase. Absent in vaults of before. */
+  digits?: number;
   kdf: Kdf;
   /** The data key under the key that the secret gives: nonce, then AES-256-GCM. */
   wrapped: Bytes;
@@ -65,50 +67,72 @@ export interface Revision {
 }
 
 /** The version of the tables. */
-const VERSION = 1;
+const VERSION = 10;
 
-export class Database extends Dexie {
-  declare vaults: EntityTable<Header, 'id'>;
-  declare cells: EntityTable<Cell, 'k'>;
-  declare carried: EntityTable<Carried, 'k'>;
-  declare revisions: EntityTable<Revision, 'vault'>;
+// A type, not an interface: it is used as a record of tables by name.
+type Of = { vaults: Header; cells: Cell; carried: Carried; revisions: Revision };
+
+/** For tests where there is no IndexedDB. */
+export interface DatabaseOptions {
+  indexedDB?: IDBFactory;
+}
+
+export class Database {
+  readonly name: string;
+  readonly vaults: Table<Header>;
+  readonly cells: Table<Cell>;
+  readonly carried: Table<Carried>;
+  readonly revisions: Table<Revision>;
+  private readonly base: Base<Of>;
   private ended = false;
 
-  constructor(name: string, options: DexieOptions = {}) {
-    // Strict: a save has returned when it is on the disk, not when it is on its way.
-    super(name, { chromeTransactionDurability: 'strict', autoOpen: false, ...options });
-    this.version(VERSION).stores({ vaults: 'id', cells: 'k, g, v', carried: 'k, vault', revisions: 'vault' });
+  constructor(name: string, options: DatabaseOptions = {}) {
+    this.name = name;
+    this.base = new Base<Of>(name, VERSION, {
+      vaults: { key: 'id' }, cells: { key: 'k', indexes: ['g', 'v'] }, carried: { key: 'k', indexes: ['vault'] }, revisions: { key: 'vault' },
+    }, options.indexedDB);
+    ({ vaults: this.vaults, cells: this.cells, carried: this.carried, revisions: this.revisions } = this.base.all);
   }
 
-  /** Closes it for good. Dexie's own close also answers a newer program that wants to take over, and is no end. */
+  /** Every table, for a copy of it all. */
+  get tables(): Tables<Of>[keyof Of][] {
+    return Object.values(this.base.all);
+  }
+
+  open(): Promise<void> {
+    return this.base.open();
+  }
+
+  close(): void {
+    this.base.close();
+  }
+
+  /** Closes it for good: a close alone also answers a newer program that wants to take over, and is no end. */
   end(): void {
     this.ended = true;
     this.close();
+  }
+
+  /** All or nothing, over the named tables; what it computes from was read before. Inside `run` alone. */
+  transaction<R>(names: readonly (keyof Of)[], work: (t: Tables<Of>) => Promise<R>): Promise<R> {
+    return this.base.transaction(names, work);
   }
 
   /** Runs work on the database; a connection that the browser has dropped is made once more. Fails with an SdkError. */
   async run<T>(op: string, work: () => PromiseLike<T>): Promise<T> {
     for (let again = false; ; again = true) {
       try {
-        if (!this.isOpen() && !this.ended) await this.openOurs();
+        if (!this.base.isOpen() && !this.ended) await this.open();
         return await work();
       } catch (err) {
         const lost = err instanceof Error && (err.name === 'DatabaseClosedError' || err.name === 'InvalidStateError');
         if (lost && !again && !this.ended) {
-          this.close({ disableAutoOpen: false });
+          this.close();
           continue;
         }
         throw storeError(op, err);
       }
     }
-  }
-
-  /** Opens it, unless a newer program has changed it: Dexie would go on, and write what that one may not read. */
-  private async openOurs(): Promise<void> {
-    await this.open();
-    if (this.backendDB().version <= VERSION * 10) return;
-    this.close({ disableAutoOpen: false });
-    throw newer(undefined);
   }
 }
 

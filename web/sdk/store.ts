@@ -41,6 +41,7 @@ const vaultGone = (): SdkError => new SdkError('locked', 'vault_gone', 'This vau
 });
 
 const retries = 5;
+const ALL = ['vaults', 'cells', 'carried', 'revisions'] as const;
 const join = (group: string, key: string): string => `${group}\n${key}`;
 
 export class Store {
@@ -122,13 +123,13 @@ export class Store {
       const tx = await this.begin(op);
       if (!(await may(tx))) return false;
       const { db } = this;
-      return db.run(op, () => db.transaction('rw', db.vaults, db.cells, db.carried, db.revisions, async () => {
-        const rev = (await db.revisions.get(this.vault))?.rev ?? 0;
+      return db.run(op, () => db.transaction(ALL, async (t) => {
+        const rev = (await t.revisions.get(this.vault))?.rev ?? 0;
         if (rev !== tx.rev) return false;
-        await db.cells.where('v').equals(this.vault).delete();
-        await db.carried.where('vault').equals(this.vault).delete();
-        await db.vaults.delete(this.vault);
-        await db.revisions.delete(this.vault);
+        await t.cells.where('v').equals(this.vault).delete();
+        await t.carried.where('vault').equals(this.vault).delete();
+        await t.vaults.delete(this.vault);
+        await t.revisions.delete(this.vault);
         return true;
       }));
     });
@@ -154,18 +155,18 @@ export class Store {
     const { puts, deletes, carries, carryChanges } = await tx.sealed(this.vault);
     if (this.closed) throw vaultLocked();
     const { db } = this;
-    await db.run(op, () => db.transaction('rw', db.vaults, db.cells, db.carried, db.revisions, async () => {
-      if (!(await db.vaults.get(this.vault))) throw vaultGone();
-      const rev = (await db.revisions.get(this.vault))?.rev ?? 0;
+    await db.run(op, () => db.transaction(ALL, async (t) => {
+      if (!(await t.vaults.get(this.vault))) throw vaultGone();
+      const rev = (await t.revisions.get(this.vault))?.rev ?? 0;
       if (rev !== tx.rev) throw new Moved();
-      if (puts.length) await db.cells.bulkPut(puts);
-      if (deletes.length) await db.cells.bulkDelete(deletes);
-      if (carries.length) await db.carried.bulkPut(carries);
+      if (puts.length) await t.cells.bulkPut(puts);
+      if (deletes.length) await t.cells.bulkDelete(deletes);
+      if (carries.length) await t.carried.bulkPut(carries);
       for (const [k, change] of carryChanges) {
-        if (change) await db.carried.update(k, change);
-        else await db.carried.delete(k);
+        if (change) await t.carried.update(k, change);
+        else await t.carried.delete(k);
       }
-      await db.revisions.put({ vault: this.vault, rev: rev + 1 });
+      await t.revisions.put({ vault: this.vault, rev: rev + 1 });
     }));
     if (this.closed) return;
     this.loaded = tx.settled();

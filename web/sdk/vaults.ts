@@ -44,6 +44,8 @@ export interface VaultOptions extends Partial<DeviceOptions> {
 export interface VaultInfo {
   id: string;
   label: string;
+  /** Digits of the PIN, as many as the dots on a lock screen show anyway; 0: a passphrase. */
+  digits: number;
   triesLeft: number;
   /** Unix ms before which no try is taken; null: now. */
   notBefore: number | null;
@@ -99,7 +101,7 @@ export class Vaults {
     }));
     const now = this.device.clocks.now();
     return headers.map((h) => ({
-      id: h.id, label: h.label, triesLeft: Math.max(0, h.limit - h.tries), notBefore: restOf(h, now) > 0 ? now + restOf(h, now) : null,
+      id: h.id, label: h.label, digits: h.digits ?? 0, triesLeft: Math.max(0, h.limit - h.tries), notBefore: restOf(h, now) > 0 ? now + restOf(h, now) : null,
       carried: carried.filter((c) => c.vault === h.id && c.delivered === 0).length,
     })).sort((a, b) => (a.label < b.label ? -1 : 1));
   }
@@ -112,7 +114,7 @@ export class Vaults {
     const kdf: Kdf = {
       name: 'argon2id', parallelism: 1, salt: crypto.getRandomValues(new Uint8Array(16)), ...(this.options.kdf ?? await measure()),
     };
-    const header: Header = { id, label, kdf, wrapped: await wrap(secret, id, kdf, dataKey), tries: 0, limit, notBefore: 0, lastTry: 0 };
+    const header: Header = { id, label, digits: digitsOf(secret), kdf, wrapped: await wrap(secret, id, kdf, dataKey), tries: 0, limit, notBefore: 0, lastTry: 0 };
     await this.db.run('make vault', () => this.db.vaults.put(header));
     return this.enter(id, dataKey);
   }
@@ -135,7 +137,7 @@ export class Vaults {
     };
     const wrapped = await wrap(after, id, kdf, dataKey);
     dataKey.fill(0);
-    await this.db.run('change secret', () => this.db.vaults.update(id, { kdf, wrapped }));
+    await this.db.run('change secret', () => this.db.vaults.update(id, { digits: digitsOf(after), kdf, wrapped }));
   }
 
   /** Gives a vault another label. */
@@ -150,11 +152,11 @@ export class Vaults {
   async wipe(id: string): Promise<void> {
     const { db } = this;
     const now = this.device.clocks.now();
-    await db.run('wipe vault', () => db.transaction('rw', db.vaults, db.cells, db.carried, db.revisions, async () => {
-      await db.carried.where('vault').equals(id).filter((c) => c.delivered !== 0).modify({ delivered: now });
-      await db.cells.where('v').equals(id).delete();
-      await db.vaults.delete(id);
-      await db.revisions.delete(id);
+    await db.run('wipe vault', () => db.transaction(['vaults', 'cells', 'carried', 'revisions'], async (t) => {
+      await t.carried.where('vault').equals(id).filter((c) => c.delivered !== 0).modify({ delivered: now });
+      await t.cells.where('v').equals(id).delete();
+      await t.vaults.delete(id);
+      await t.revisions.delete(id);
     }));
   }
 
@@ -175,7 +177,7 @@ export class Vaults {
     const { db } = this;
     const before = this.device.clocks.now() - KEEP_DELIVERED;
     await db.run('tidy', async () => {
-      const there = new Set(await db.vaults.toCollection().primaryKeys());
+      const there = new Set((await db.vaults.toArray()).map((h) => h.id));
       await db.carried.filter((c) => !there.has(c.vault) && c.delivered > 1 && c.delivered < before).delete();
     });
   }
@@ -200,10 +202,10 @@ export class Vaults {
     };
     const taken = (h: Header): boolean => h.tries < h.limit && restOf(h, now) === 0;
     try {
-      const { h, wrote } = await this.db.run('read vault', () => this.db.transaction('rw', this.db.vaults, async () => {
-        const h = this.uncounted.get(id) ?? await this.db.vaults.get(id);
+      const { h, wrote } = await this.db.run('read vault', () => this.db.transaction(['vaults'], async (t) => {
+        const h = this.uncounted.get(id) ?? await t.vaults.get(id);
         if (!h || !taken(h)) return { h, wrote: false };
-        await this.db.vaults.put(counted(h));
+        await t.vaults.put(counted(h));
         return { h: { ...counted(h), notBefore: 0 }, wrote: true };
       }));
       if (wrote) this.uncounted.delete(id); // only now: a full disk may be noticed at the commit
@@ -258,6 +260,8 @@ export class Vaults {
 function restOf(h: Header, now: number): number {
   return Math.max(0, Math.min(h.notBefore - now, RESTS[h.tries] ?? RESTS.at(-1)!));
 }
+
+const digitsOf = (secret: string): number => (/^[0-9]+$/.test(secret) ? secret.length : 0);
 
 function checkSecret(secret: string): void {
   if ([...secret].length < 4) throw badInput('short_secret', 'That is too short.', 'Take at least four digits; a passphrase is better.');

@@ -4,6 +4,7 @@ import { cp, rm } from 'node:fs/promises';
 import { IDBKeyRange, indexedDB } from 'fake-indexeddb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Database } from '../../database.ts';
+import type { Table } from '../../tables.ts';
 import { newest } from '../../checklist/checklists.ts';
 import { parseInvite } from '../../enroll.ts';
 import { observation, Phone, PIN } from '../support/phone.ts';
@@ -22,7 +23,7 @@ async function copy(from: Phone): Promise<Phone> {
   const options = { indexedDB, IDBKeyRange };
   const [a, b] = [new Database(from.name, options), new Database(to.name, options)];
   await Promise.all([a.open(), b.open()]);
-  for (const table of a.tables) await b.table(table.name).bulkPut(await table.toArray());
+  for (const [i, table] of a.tables.entries()) await (b.tables[i] as Table<object>).bulkPut(await table.toArray());
   a.close();
   b.close();
   return to;

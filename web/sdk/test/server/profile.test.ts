@@ -23,7 +23,7 @@ let origin: string;
 beforeAll(async () => {
   server = await Installation.start('profile');
   pages = await createServer({
-    configFile: false, root: web, logLevel: 'error', cacheDir: join(inject('folder'), 'vite'), optimizeDeps: { include: ['dexie', 'hash-wasm', '@hpke/core'], entries: [] },
+    configFile: false, root: web, logLevel: 'error', cacheDir: join(inject('folder'), 'vite'), optimizeDeps: { include: ['hash-wasm', '@hpke/core'], entries: [] },
     // One origin, as in use.
     server: { host: '127.0.0.1', port: 0, hmr: false, watch: null, proxy: { '/api': { target: server.url, changeOrigin: true } } },
   });

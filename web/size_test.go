@@ -1,0 +1,77 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What the field app may weigh in script, in bytes after gzip: an old phone on a
+// bad link waits for each of them.
+const scriptBound = 110 << 10
+
+// weigh sums the scripts that a service worker lists: every one that its page
+// loads, at once or later.
+func weigh(t *testing.T, files fs.FS, worker string) (sum, n int) {
+	t.Helper()
+	list := regexp.MustCompile(`const FILES = \[([^\]]*)\]`).FindStringSubmatch(worker)
+	if list == nil {
+		t.Fatal("the service worker has no list")
+	}
+	for _, m := range regexp.MustCompile(`"/([^"]+\.m?js)"`).FindAllStringSubmatch(list[1], -1) {
+		data, err := fs.ReadFile(files, m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var z bytes.Buffer
+		w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		sum += z.Len()
+		n++
+	}
+	return sum, n
+}
+
+func TestScript(t *testing.T) {
+	t.Run("[HOUSE] the field app's script is 110 kB gzip at most, all that its page loads at once or later", func(t *testing.T) {
+		files, err := fs.Sub(built, "dist")
+		if err != nil {
+			t.Fatal(err)
+		}
+		worker, err := fs.ReadFile(files, "sw.js")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, n := weigh(t, files, string(worker))
+		if n == 0 || !strings.Contains(string(worker), "/assets/field-") {
+			t.Fatalf("%d scripts in the list, and the app's own must be one", n)
+		}
+		// What a script asks for and the list has not would not be weighed.
+		for _, m := range regexp.MustCompile(`"/(assets/[^"]+\.js)"`).FindAllStringSubmatch(string(worker), -1) {
+			data, err := fs.ReadFile(files, m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range regexp.MustCompile(`(?:from|import)\s*\(?\s*["'\x60]\./([\w.-]+\.js)`).FindAllStringSubmatch(string(data), -1) {
+				if !strings.Contains(string(worker), `"/assets/`+i[1]+`"`) {
+					t.Errorf("%s loads %s, which is not in the service worker's list", m[1], i[1])
+				}
+			}
+		}
+		if sum > scriptBound {
+			t.Errorf("%d bytes in %d scripts, and %d are the most", sum, n, scriptBound)
+		}
+		t.Logf("%d bytes in %d scripts", sum, n)
+	})
+}
