@@ -11,7 +11,7 @@ import (
 
 // What the field app may weigh in script, in bytes after gzip: an old phone on a
 // bad link waits for each of them.
-const scriptBound = 110 << 10
+const scriptBound = 110_000
 
 // weigh sums the scripts that a service worker lists: every one that its page
 // loads, at once or later.
