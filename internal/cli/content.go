@@ -22,7 +22,7 @@ import (
 func contentCommand(open Open) *cobra.Command {
 	root := &cobra.Command{Use: "content", Short: "Checklists and other content: hotlines, lint, review, diff, apply"}
 	root.AddCommand(contentHotlines(), contentLint(), contentReview(), contentDiff(open), contentApply(open))
-	root.AddCommand(contentImport(), contentPublish(open))
+	root.AddCommand(contentImport(), contentPublish(open), contentXForm())
 	return root
 }
 

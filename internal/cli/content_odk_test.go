@@ -140,3 +140,37 @@ func TestImport(t *testing.T) {
 		}
 	})
 }
+
+func TestXForm(t *testing.T) {
+	t.Run("[CONTENT] [CLI] a checklist is written as an XForm: by key and version, from a file, or all of them", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "all")
+		if out, exit := contentRun(t, "xform", "--all", dir); exit != ExitOK || !strings.Contains(out, "31 forms") {
+			t.Fatalf("exit %d, %s", exit, out)
+		}
+		one, err := os.ReadFile(filepath.Join(dir, "truck_lot.xml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, exit := contentRun(t, "xform", "truck_lot"); exit != ExitOK || out != string(one) || !strings.Contains(out, `version="2"`) {
+			t.Errorf("exit %d, %.300s", exit, out)
+		}
+		if out, exit := contentRun(t, "xform", "truck_lot", "--version", "1"); exit != ExitOK || !strings.Contains(out, `version="1"`) || strings.Contains(out, "(es)") {
+			t.Errorf("exit %d, %.300s", exit, out)
+		}
+		if out, exit := contentRun(t, "xform", "truck_lot", "--locale", "es"); exit != ExitOK || !strings.Contains(out, "Paradas de camiones") || strings.Contains(out, "(en)") {
+			t.Errorf("exit %d, %.300s", exit, out)
+		}
+		file := filepath.Join(dir, "walk.xml")
+		if out, exit := contentRun(t, "xform", imported(t, "", ""), "--out", file); exit != ExitOK {
+			t.Errorf("exit %d, %s", exit, out)
+		}
+		for _, wrong := range [][]string{{}, {"nothing"}, {"truck_lot", "--version", "9"}, {"truck_lot", "--locale", "fr"}, {"truck_lot", "--version", "1", "--locale", "es"}, {"core", "--all", dir}, {"core", "--out", file}, {"--all", dir}} {
+			if out, exit := contentRun(t, append([]string{"xform"}, wrong...)...); exit != ExitUsage {
+				t.Errorf("%q: exit %d, %.200s", wrong, exit, out)
+			}
+		}
+		if _, exit := contentRun(t, "xform", imported(t, `"weight": "strong"`, `"weight": "undecided"`)); exit != ExitAttention {
+			t.Errorf("a draft: exit %d", exit)
+		}
+	})
+}
