@@ -28,7 +28,7 @@ const phoneWays: Record<'en' | 'es', Way[]> = {
 
 test('[R3] [R4] the field app: every screen, in both languages', async () => {
   const server = await Server.start();
-  const way = await Gateway.before(() => server.url);
+  const way = await Gateway.before(() => server.url, process.env.FIELDPOST_E2E_PAGES);
   const invite = await places(server);
   const phone = await new Phone(way.url).on();
   const { page } = phone;

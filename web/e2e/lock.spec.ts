@@ -79,3 +79,32 @@ test('[R10] a PIN that was forgotten: a new code makes a new vault, and the old 
     await phone.browser.kill();
   }
 });
+
+test('[R10] another PIN, longer: a wrong or mistyped one changes nothing, and the pad waits for the last digit', async () => {
+  const phone = await new Phone(server.url).on(`/#invite=${await server.invite()}`);
+  try {
+    await phone.enrol();
+    await phone.button('settings').click();
+    const change = async (old: string, fresh: string, again: string): Promise<void> => {
+      await phone.page.getByLabel(phone.t('set.pin.old'), { exact: true }).fill(old);
+      await phone.page.getByLabel(phone.t('set.pin.new'), { exact: true }).fill(fresh);
+      await phone.page.getByLabel(phone.t('enrol.pin.again'), { exact: true }).fill(again);
+      await phone.button('change').click();
+    };
+    await change('0000', '280419', '280419');
+    await expect(phone.says('set.pin.not')).toBeVisible();
+    await change(PIN, '280419', '280418');
+    await expect(phone.says('enrol.pin.differ')).toBeVisible();
+    await change(PIN, '280419', '280419');
+    await expect(phone.says('set.pin.changed')).toBeVisible();
+    await phone.button('set.lockNow').click();
+    await phone.unlock('280419');
+    // Nothing but the database says how long it is: what a page stores beside it, a browser that dies forgets.
+    await phone.page.evaluate(() => localStorage.clear());
+    await phone.page.reload();
+    await phone.unlock('280419');
+    expect(phone.errors).toEqual([]);
+  } finally {
+    await phone.browser.kill();
+  }
+});

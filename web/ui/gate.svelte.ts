@@ -24,17 +24,7 @@ export type Opened<S> =
 /** Why joining did not work; each app has its words for it. `n` is minutes to wait. */
 export type Refused = { ok: false; why: 'offline' | 'invalid' | 'expired' | 'used' | 'exists' | 'wait' | 'failed'; n: number };
 
-const DIGITS = 'digits';
 const LAST = 'last';
-
-/** How many digits each PIN has, so that it opens with the last one. It says no more than the dots on the screen do. */
-const digitsOf = (): Record<string, number> => {
-  try {
-    return JSON.parse(localStorage.getItem(DIGITS) ?? '{}') as Record<string, number>;
-  } catch {
-    return {}; // cleared: a field to type in takes the place of the dots
-  }
-};
 
 const refusals: Record<string, Refused['why']> = {
   invite_invalid: 'invalid', invite_expired: 'expired', invite_used: 'used', device_exists: 'exists',
@@ -91,9 +81,13 @@ export class Gate<S> {
     history.replaceState(history.state, '', location.pathname);
   }
 
+  /** Reads again who is here: a PIN may have another length now. */
+  refresh(): Promise<void> {
+    return this.#list();
+  }
+
   async #list(): Promise<void> {
-    const digits = digitsOf();
-    this.people = (await this.#vaults.list()).map((v) => ({ id: v.id, label: v.label, digits: digits[v.id] ?? 0 }));
+    this.people = (await this.#vaults.list()).map((v) => ({ id: v.id, label: v.label, digits: v.digits }));
     this.person = this.people.find((p) => p.id === localStorage.getItem(LAST)) ?? this.people[0] ?? null;
   }
 
@@ -146,7 +140,6 @@ export class Gate<S> {
       await this.#vaults.wipe(device.vault);
       return refused(e.code, e.kind, e.retryAfter);
     }
-    localStorage.setItem(DIGITS, JSON.stringify({ ...digitsOf(), [device.vault]: /^\d+$/.test(secret) ? secret.length : 0 }));
     localStorage.setItem(LAST, device.vault);
     this.code = '';
     void navigator.storage?.persist?.();

@@ -23,6 +23,8 @@ export class Gateway {
   readonly passed: Passed[] = [];
   /** No network. */
   down = false;
+  private readonly open = new Set<() => void>();
+  private still = false;
   /** Answers in the server's place, when it gives something. */
   meet: ((method: string, path: string) => { status: number; type: string; body: string } | undefined) | undefined;
   private readonly server: Server;
@@ -44,6 +46,18 @@ export class Gateway {
     return this.passed.filter((p) => p.path.startsWith('/api/')).map((p) => `${p.method} ${p.path}`);
   }
 
+  /** Forwards nothing any more and ends nothing, as a tunnel whose other side has gone. What was open then stays dead. */
+  hang(): void {
+    this.still = true;
+    for (const deafen of this.open) deafen();
+    this.open.clear();
+  }
+
+  /** What begins from now on goes through. */
+  mend(): void {
+    this.still = false;
+  }
+
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
@@ -55,6 +69,7 @@ export class Gateway {
     req.on('error', () => undefined);
     for await (const part of req) parts.push(part as Buffer);
     if (this.down) return void req.socket.destroy();
+    if (this.still) return;
     const method = req.method ?? 'GET';
     const seen: Passed = { method, path, body: Buffer.concat(parts), answer: Buffer.alloc(0) };
     this.passed.push(seen);
@@ -69,6 +84,10 @@ export class Gateway {
       res.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.on('data', (d: Buffer) => { seen.answer = Buffer.concat([seen.answer, d]); });
       answer.on('error', () => res.destroy());
+      if (this.still) return void answer.resume();
+      const deafen = (): void => void answer.unpipe(res).resume();
+      this.open.add(deafen);
+      res.on('close', () => this.open.delete(deafen));
       answer.pipe(res);
     });
     on.on('error', () => res.destroy());

@@ -59,6 +59,15 @@ export class Server {
     clearTimeout(late);
   }
 
+  /** Ends it at once, as a power cut does. */
+  async kill(): Promise<void> {
+    const server = this.process;
+    if (!server || server.exitCode !== null || server.signalCode !== null) return;
+    const gone = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGKILL');
+    await gone;
+  }
+
   /** Runs a command of the program on this folder; what it printed. */
   async command(...args: string[]): Promise<string> {
     return (await run(binary(), [...args, '--dir', this.dir])).stdout;

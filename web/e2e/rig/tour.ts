@@ -1,6 +1,7 @@
 // Once around the field app: every screen, with something on it.
 import { expect } from '@playwright/test';
 import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { Desk } from './desk.ts';
 import type { Gateway } from './gateway.ts';
 import { PIN, type Phone } from './phone.ts';
@@ -15,9 +16,9 @@ export type Visit = (name: string) => Promise<void>;
 
 /** The places of the task force of these tests; gives an invite for who works at night. */
 export async function places(server: Server): Promise<string> {
-  const invite = await server.invite('worker', 'River Bend Outreach');
-  await server.invite('staff', 'Route 7 Lodging', '--site', 'Route 7 motel, rear exit', '--served-by', 'River Bend Outreach');
-  await server.invite('staff', 'Mile 41 Travel Plaza', '--site', 'Mile 41, north lot', '--venue', 'truck_stop', '--served-by', 'River Bend Outreach');
+  const invite = await server.invite('worker', 'Paper Lantern Outreach (invented)');
+  await server.invite('staff', 'Hotel Marmalade (invented)', '--site', 'Hotel Marmalade (invented)', '--served-by', 'Paper Lantern Outreach (invented)');
+  await server.invite('staff', 'Lost Mitten Truck Stop (invented)', '--site', 'Lost Mitten Truck Stop (invented)', '--venue', 'truck_stop', '--served-by', 'Paper Lantern Outreach (invented)');
   return invite;
 }
 
@@ -58,16 +59,17 @@ async function stop(phone: Phone): Promise<void> {
 export async function fiveStates(phone: Phone, way: Gateway, server: Server): Promise<void> {
   await stop(phone);
   await expect(phone.rows('state.received')).toHaveCount(1);
-  const desk = await Desk.open(server.url, await server.invite('coordinator', 'River Bend Outreach'));
+  const desk = await Desk.open(server.url, await server.invite('coordinator', 'Paper Lantern Outreach (invented)'));
   await desk.openAll();
   await expect(phone.rows('state.seen')).toHaveCount(1);
   await stop(phone);
   await expect(phone.rows('state.received')).toHaveCount(1);
   way.meet = (method, path) => {
     if (method !== 'POST' || path !== '/api/sync/push') return undefined;
-    const sent = JSON.parse(String(way.passed.at(-1)?.body)) as { mutations: { n: number }[] };
+    const raw = way.passed.findLast((p) => p.path === path)?.body ?? Buffer.alloc(0);
+    const sent = JSON.parse(String(raw[0] === 0x1f ? gunzipSync(raw) : raw)) as { mutations: { n: number }[] };
     const place = JSON.parse(String(way.passed.findLast((p) => p.path.startsWith('/api/sync/p') && p.answer.length > 0 && String(p.answer).startsWith('{'))?.answer)) as { [field: string]: unknown };
-    const body = { epoch: place['epoch'], now: new Date().toISOString(), mark: place['mark'], durableSeq: place['durableSeq'], verdicts: sent.mutations.map((m) => ({ n: m.n, verdict: 'quarantined', code: 'not_allowed', message: '' })) };
+    const body = { epoch: place['epoch'], now: new Date().toISOString(), mark: place['mark'], durableSeq: place['durableSeq'], verdicts: sent.mutations.map((m) => ({ n: m.n, verdict: 'refused', code: 'not_allowed', message: '' })) };
     return { status: 200, type: 'application/json', body: JSON.stringify(body) };
   };
   await stop(phone);

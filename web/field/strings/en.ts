@@ -311,6 +311,8 @@ export const en = {
   'set.pin.old': 'Your PIN now',
   'set.pin.new': 'The new PIN',
   'set.pin.changed': 'Changed.',
+  'set.pin.short': 'At least 4 digits. Nothing was changed.',
+  'set.pin.not': 'That is not your PIN now. Nothing was changed.',
   'set.here': 'What is on this phone',
   'set.here.notes': '{n} notes, {waiting} waiting',
   'set.here.size': '{n} MB used',

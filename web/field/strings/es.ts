@@ -298,6 +298,8 @@ export const es: Translation<typeof en> = {
   'set.pin.old': 'Su PIN de ahora',
   'set.pin.new': 'El PIN nuevo',
   'set.pin.changed': 'Cambiado.',
+  'set.pin.short': 'Al menos 4 dígitos. No se cambió nada.',
+  'set.pin.not': 'Ese no es su PIN de ahora. No se cambió nada.',
   'set.here': 'Qué hay en este teléfono',
   'set.here.notes': '{n} notas, {waiting} en espera',
   'set.here.size': '{n} MB usados',

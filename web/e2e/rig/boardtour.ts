@@ -1,0 +1,160 @@
+// Once around the board: every page and sheet, with something on it.
+import { expect, type Browser, type Page } from '@playwright/test';
+import { observation, Phone } from '../../sdk/test/support/phone.ts';
+import { newest } from '../../sdk/index.ts';
+import { say, type Fill } from '../../ui/text.ts';
+import { en, type Key } from '../../board/strings/en.ts';
+import { es } from '../../board/strings/es.ts';
+import type { Server } from './server.ts';
+import type { Visit } from './tour.ts';
+
+const ours = 'Paper Lantern Outreach (invented)';
+const PASSPHRASE = 'six dry stones';
+
+/** Reports of each urgency from workers and from staff, one of them claimed by another coordinator. */
+export async function world(server: Server): Promise<void> {
+  const worker = await new Phone({ timeout: 60_000 }).enrolled(server.url, await server.invite('worker', ours));
+  const staff = await new Phone({ timeout: 60_000 }).enrolled(server.url, await server.invite('staff', 'Hotel Marmalade (invented)', '--site', 'Hotel Marmalade (invented)', '--served-by', ours));
+  await staff.sync();
+  await worker.sync();
+  const site = (await worker.records('sites'))[0]?.id as string;
+  const ago = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+  const seen = (minutes: number, note: string, indicators: { indicator: string; basis: string }[], more: object = {}) =>
+    worker.create('observations', { ...observation(note), event_time: ago(minutes), site, indicators, ...more } as never);
+  await seen(12, 'A man shouted at her to get back in.', [{ indicator: 'core.20', basis: 'saw' }, { indicator: 'core.01', basis: 'saw' }],
+    { persons: [{ age: 'teen', description: [] }, { age: 'adult', description: [] }], people: 2, minor_possible: true, vehicles: [{ kind: 'van', color: 'white', plate_state: 'MO', plate_end: '7Q4' }], outreach: ['hygiene_kits_2', 'cards_1'] });
+  await seen(20, 'The same van, engine running.', [{ indicator: 'core.20', basis: 'told' }], { vehicles: [{ kind: 'van', color: 'white' }] });
+  await seen(95, 'Two people who looked to a third one first.', [{ indicator: 'core.01', basis: 'saw' }, { indicator: 'core.02', basis: 'saw' }]);
+  await seen(31 * 60, '', [{ indicator: 'core.02', basis: 'told' }]);
+  const list = newest(await staff.checklists('en')).find((l) => l.key === 'hotel_house');
+  if (!list) throw new Error('the staff have no checklist');
+  await staff.create('submissions', { checklist: list.id, version: list.version, event_time: ago(50), about: 'guest', answers: { 'hotel_house.01': 'yes', 'hotel_house.03': 'yes', 'hotel_house.07': 'no', 'hotel_house.18': 'unsure' }, basis: { 'hotel_house.01': 'saw', 'hotel_house.03': 'told' } });
+  await worker.sync();
+  await staff.sync();
+  const other = await new Phone({ timeout: 60_000 }).enrolled(server.url, await server.invite('coordinator', ours));
+  await other.sync();
+  // The two of them write the same field from the same state: one loses, and waits for a person.
+  const third = (await other.records('triage')).find((r) => r.fields['urgency'] !== 'emergency');
+  if (third) await other.update('triage', third.id, { claimed_by: (await other.status()).person?.id ?? '' });
+  await other.sync();
+}
+
+export class Tour {
+  language: 'en' | 'es' = 'en';
+  constructor(readonly page: Page, readonly visit: Visit) {}
+
+  t(key: Key, fill?: Fill): string {
+    return say((this.language === 'es' ? es : en)[key], fill);
+  }
+
+  private button(key: Key) {
+    return this.page.getByRole('button', { name: this.t(key), exact: true });
+  }
+
+  /** Enrols, looking at each step in both languages. */
+  async enrol(): Promise<void> {
+    const both = async (name: string): Promise<void> => {
+      await this.visit(name);
+      await this.turn();
+      await this.visit(name);
+      await this.turn();
+    };
+    await both('board-code');
+    await this.button('enrol.next').click();
+    await expect(this.button('enrol.yes')).toBeVisible();
+    await both('board-right');
+    await this.button('enrol.yes').click();
+    await both('board-secret');
+    await this.page.getByLabel(this.t('enrol.secret'), { exact: true }).fill(PASSPHRASE);
+    await this.page.getByLabel(this.t('enrol.again'), { exact: true }).fill(PASSPHRASE);
+    await this.button('enrol.done').click();
+    await expect(this.page.getByRole('heading', { level: 1, name: this.t('queue.title') })).toBeVisible();
+    await expect(this.page.locator('li[id^="q-"]')).toHaveCount(5);
+  }
+
+  async turn(): Promise<void> {
+    await this.page.getByRole('button', { name: this.t('language'), exact: true }).click();
+    this.language = this.language === 'en' ? 'es' : 'en';
+  }
+
+  private async sheet(name: string, key: string): Promise<void> {
+    await this.page.keyboard.press(key);
+    await expect(this.page.locator('dialog.box[open]')).toBeVisible();
+    await this.visit(name);
+    await this.page.locator('dialog.box').getByRole('button', { name: this.t('close'), exact: true }).click();
+    await expect(this.page.locator('dialog.box[open]')).toHaveCount(0);
+  }
+
+  private async open(text: string): Promise<void> {
+    await this.page.locator('li[id^="q-"] button.q').filter({ hasText: text }).first().click();
+    await expect(this.page.locator('article.report h2')).toBeVisible();
+    await this.page.locator('article.report h2').focus();
+  }
+
+  /** Every page and sheet. Ends on the queue. */
+  async around(): Promise<void> {
+    const { page } = this;
+    await this.visit('board-queue');
+    await page.locator('li[id^="q-"] button.q').first().click();
+    await expect(page.locator('article.report h2')).toBeVisible();
+    await page.locator('article.report h2').focus();
+    await this.visit('board-report');
+    await this.sheet('board-keys', '?');
+    await this.sheet('board-filter', 'f');
+    await this.sheet('board-assign', 'a');
+    await this.sheet('board-close', 'x');
+    await this.sheet('board-tip', 't');
+    await this.sheet('board-compare', 'd');
+    const claimed = page.locator('li[id^="q-"]').filter({ has: page.locator('.q-3 .state') }).filter({ hasNot: page.locator('.claim, .btn') });
+    if (await claimed.count()) {
+      await claimed.first().locator('button.q').click();
+      await page.locator('article.report h2').focus();
+      await page.keyboard.press('o');
+      if (await page.locator('dialog.box[open]').count()) {
+        await this.visit('board-over');
+        await page.locator('dialog.box').getByRole('button', { name: this.t('close'), exact: true }).click();
+      }
+    }
+    await this.open(this.language === 'es' ? 'limpieza' : 'Housekeep').catch(() => undefined);
+    const unseal = this.button('unseal');
+    if (await unseal.count()) {
+      await unseal.click();
+      await this.visit('board-unseal');
+      await page.locator('dialog.box').getByRole('button', { name: this.t('close'), exact: true }).click();
+    }
+    await page.getByRole('link', { name: this.t('nav.repair') }).click();
+    await this.visit('board-repair');
+    await page.getByRole('link', { name: this.t('nav.people') }).click();
+    await this.visit('board-people');
+    await page.getByRole('button', { name: this.t('people.make'), exact: true }).click();
+    await expect(page.locator('.qr svg')).toBeVisible();
+    await this.visit('board-invite');
+    await page.getByRole('link', { name: this.t('nav.queue') }).click();
+  }
+
+  /** The strip when nothing comes any more, then the door. */
+  async away(): Promise<void> {
+    const { page } = this;
+    await page.context().setOffline(true);
+    await expect(page.locator('.strip-stale')).toBeVisible({ timeout: 60_000 });
+    await this.visit('board-stale');
+    await page.context().setOffline(false);
+    await page.getByRole('button', { name: this.t('lock'), exact: true }).click();
+    await expect(page.getByLabel(this.t('lock.enter'))).toBeVisible();
+    await this.visit('board-lock');
+    await this.turn();
+    await this.visit('board-lock');
+    await page.getByLabel(this.t('lock.enter')).fill(PASSPHRASE);
+    await this.button('lock.open').click();
+    await expect(page.getByRole('heading', { level: 1, name: this.t('queue.title') })).toBeVisible();
+  }
+}
+
+/** A page of the board, before its code is looked at. */
+export async function boardPage(browser: Browser, server: Server): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-US', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.goto(`${server.url}/board#invite=${await server.invite('coordinator', ours)}`);
+  return page;
+}
