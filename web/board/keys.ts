@@ -1,4 +1,5 @@
-import { board } from './state.svelte.ts';
+import { board, type Sheet } from './state.svelte.ts';
+import type { Row } from './model/rows.ts';
 
 let escapes: number[] = [];
 // After G the next letter names a page.
@@ -24,10 +25,10 @@ export function keys(e: KeyboardEvent): void {
     e: () => { const first = board.rows.find((r) => r.urgency === 'emergency'); if (first) board.current = first.id; },
     '?': () => { board.sheet = 'keys'; }, f: () => { board.sheet = 'filter'; }, '/': () => { board.sheet = 'filter'; },
     c: () => { const r = of(); if (r && !r.claimedBy && !r.closed) void board.at.claim(r); },
-    o: () => { const r = of(); if (r?.claimedBy && !r.closed && r.claimedBy !== board.at.me.id) { board.open = r.id; board.sheet = 'over'; } },
-    a: () => { const r = of(); if (r && !r.closed) { board.open = r.id; board.sheet = 'assign'; } },
-    x: () => { const r = of(); if (r && !r.closed) { board.open = r.id; board.sheet = 'close'; } },
-    t: () => { const r = of(); if (r) { board.open = r.id; board.sheet = 'tip'; } },
+    o: () => { const r = of(); if (r?.claimedBy && !r.closed && r.claimedBy !== board.at.me.id) { over('over', r); } },
+    a: () => { const r = of(); if (r && !r.closed) over('assign', r); },
+    x: () => { const r = of(); if (r && !r.closed) over('close', r); },
+    t: () => { const r = of(); if (r) over('tip', r); },
     d: () => { if (board.near.length > 0) board.sheet = 'compare'; },
   };
   if (board.keysOn && e.key.toLowerCase() === 'g') { going = e.timeStamp; return; }
@@ -44,8 +45,14 @@ export function keys(e: KeyboardEvent): void {
   act();
 }
 
-/** The report that a letter acts on: the open one, else the current row. */
-const of = () => board.row ?? board.rows.find((r) => r.id === board.current);
+/** The report that a letter acts on: the row that the keys stand on, else the open one. They differ only after J or K. */
+const of = () => board.rows.find((r) => r.id === board.current) ?? board.row;
+
+/** A sheet about a report stands over that report, and whoever acts on it has it before them. */
+function over(sheet: Sheet, row: Row): void {
+  void board.show(row);
+  board.sheet = sheet;
+}
 
 /** F6 moves between strip, navigation, list and report. */
 function regions(e: KeyboardEvent): void {

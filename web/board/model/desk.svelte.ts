@@ -201,6 +201,9 @@ export class Desk {
 
   /** Takes over somebody's claim; the reason stands in the note. */
   async takeOver(row: Row, why: string): Promise<void> {
+    const lost = new Map(this.lost);
+    lost.delete(row.triage);
+    this.lost = lost;
     await this.#change(row, { claimed_by: this.me.id, note: noted(row, why) });
   }
 
