@@ -66,6 +66,14 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"code": "invalid", "state": "held", "organization": p.User.Organization}, true
 	case "lost_devices":
 		return map[string]any{"organization": p.User.Organization, "what": "phone", "asked": "2026-01-11 04:55:00.000Z"}, true
+	case "duty_hours":
+		hours := map[string]any{"zone": "America/Chicago", "mail": []any{"night@example.org"}}
+		if access.Role(p.User.Role) == access.Admin {
+			hours["organization"] = w.ngoB
+		}
+		return hours, true
+	case "duty_alerts":
+		return map[string]any{"organization": p.User.Organization, "triage": rig.ID(), "list": "first", "state": "sent", "at": "2026-01-11 04:55:00.000Z"}, true
 	case "devices":
 		return map[string]any{"user": p.User.ID, "thumbprint": "x"}, true
 	case "audit":
@@ -88,8 +96,9 @@ var edits = map[string]map[string]any{
 	"organizations": {"type": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
 	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50}, "tips": {"reference": "T-2"},
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true}, "seals": {"reason": "x"},
-	"hotlines": {"verified_on": "2026-01-11"}, "guidance": {"shipped": "x"}, "venues": {"shipped": "x"}, "industries": {"shipped": "x"},
-	"routing_profiles": {"shipped": "x"}, "published_statistics": {"shipped": "x"},
+	"hotlines": {"verified_on": "2026-01-11"}, "guidance": {"published": false}, "venues": {"published": false}, "industries": {"published": false},
+	"routing_profiles": {"published": false}, "published_statistics": {"published": false},
+	"duty_hours": {"zone": "America/New_York"}, "duty_alerts": {"people": 9},
 }
 
 // pushable tells whether push takes all of these fields from a role; those

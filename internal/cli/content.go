@@ -21,7 +21,7 @@ import (
 // contentCommand is about what ships with the binary: checklists and texts.
 func contentCommand(open Open) *cobra.Command {
 	root := &cobra.Command{Use: "content", Short: "Checklists and other content: hotlines, lint, review, diff, apply"}
-	root.AddCommand(contentHotlines(), contentLint(), contentReview(), contentDiff(open), contentApply(open))
+	root.AddCommand(contentHotlines(), contentLint(), contentReview(), contentDiff(open), contentApply(open), contentVerify(open))
 	root.AddCommand(contentImport(), contentPublish(open), contentXForm())
 	return root
 }
@@ -147,7 +147,7 @@ func sayReview(out io.Writer, list []checklist.Awaiting) error {
 }
 
 func contentDiff(open Open) *cobra.Command {
-	c := &cobra.Command{Use: "diff", Short: "Show how the checklists of a data folder differ from those of this binary", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "diff", Short: "Show how checklists, hotlines and other content of a data folder differ from those of this binary", Args: cobra.NoArgs}
 	dir := dirFlag(c)
 	asJSON := c.Flags().Bool("json", false, "print one JSON line for each")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -187,12 +187,16 @@ func contentDiff(open Open) *cobra.Command {
 					return err
 				}
 			}
+			more, err := sayEntries(out, s, *asJSON)
+			if err != nil {
+				return err
+			}
 			switch {
 			case *asJSON:
-			case len(d.New)+len(d.Edited) > 0:
-				fmt.Fprintln(out, "Take what is new: fieldpost content apply. Put the shipped words back over what was edited: --replace KEY")
+			case len(d.New)+len(d.Edited) > 0 || more:
+				fmt.Fprintln(out, "Take what is new: fieldpost content apply. Put the shipped words back over what was edited: --replace KEY, or --replace hotlines/KEY")
 			default:
-				fmt.Fprintln(out, "All checklists of this binary are in the database as they are shipped.")
+				fmt.Fprintln(out, "All checklists, hotlines and other content of this binary are in the database as they are shipped.")
 			}
 			return nil
 		})
@@ -201,17 +205,16 @@ func contentDiff(open Open) *cobra.Command {
 }
 
 func contentApply(open Open) *cobra.Command {
-	c := &cobra.Command{Use: "apply", Short: "Take the checklists of this binary that a data folder lacks", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "apply", Short: "Take the content of this binary that a data folder lacks", Args: cobra.NoArgs}
 	dir := dirFlag(c)
-	replace := c.Flags().StringArray("replace", nil, "the key of a checklist that was edited here: put the shipped words back (may be given several times)")
+	replace := c.Flags().StringArray("replace", nil, "what was edited here, the key of a checklist or COLLECTION/KEY: put the shipped words back (may be given several times)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
-			for _, key := range *replace {
-				if !slices.ContainsFunc(s.Shipped, func(l checklist.Checklist) bool { return l.Key == key }) {
-					return fail(ExitUsage, "this binary carries no checklist "+key, "See what differs: fieldpost content diff")
-				}
+			keys, entries, err := entriesNamed(s, *replace)
+			if err != nil {
+				return err
 			}
-			made, replaced, err := s.Store.ApplyChecklists(s.Shipped, *replace)
+			made, replaced, err := s.Store.ApplyChecklists(s.Shipped, keys)
 			if err != nil {
 				return fail(ExitUnexpected, err.Error(), "Nothing was changed.")
 			}
@@ -222,7 +225,11 @@ func contentApply(open Open) *cobra.Command {
 			for _, n := range replaced {
 				fmt.Fprintf(out, "replaced: %s version %d (%s)\n", n.Key, n.Version, n.Locale)
 			}
-			if len(made)+len(replaced) == 0 {
+			more, err := takeEntries(out, s, entries)
+			if err != nil {
+				return err
+			}
+			if len(made)+len(replaced) == 0 && !more {
 				fmt.Fprintln(out, "There was nothing to take.")
 			}
 			return nil

@@ -59,6 +59,7 @@ to standard output. Nothing in the outbox is lost by any of these:
   recovery    mutations parts [file too_large]
   delivered   device mutations received waiting needs_attention replayed
   checklist   id key version locale title
+  hotline     id name needs channels verification pulled [verified_on verified_days_ago]
   item        id text weight form [hint read_aloud icon group group_label review answer]
   collection  collection records
   record      collection id record [seq state n]
@@ -98,7 +99,7 @@ func DeviceCommand() *cobra.Command {
 	c.PersistentFlags().StringVar(&d.store, "store", defaultStore(), "the device's store file (or FIELDPOST_STORE)")
 	c.PersistentFlags().BoolVar(&d.json, "json", false, "one line of JSON for each result")
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return d.usage(c, err.Error()+".") })
-	c.AddCommand(d.enrollCommand(), d.observeCommand(), d.fillCommand(), d.checklistCommand(), d.syncCommand(), d.pullCommand(), d.checkCommand(),
+	c.AddCommand(d.enrollCommand(), d.observeCommand(), d.fillCommand(), d.checklistCommand(), d.hotlinesCommand(), d.syncCommand(), d.pullCommand(), d.checkCommand(),
 		d.statusCommand(), d.recordsCommand(), d.outboxCommand(), d.conflictsCommand(), d.recoveryCommand(), d.watchCommand())
 	return c
 }
