@@ -1,6 +1,7 @@
 // Every screen for every person: nothing that axe finds, nothing that scrolls
 // sideways, in two languages, two themes, large letters and right to left.
-import { expect, test } from '@playwright/test';
+import { chromium, expect, test } from '@playwright/test';
+import { boardPage, Tour, world } from './rig/boardtour.ts';
 import { Gateway } from './rig/gateway.ts';
 import { faults, Watch, type Way } from './rig/look.ts';
 import { Phone } from './rig/phone.ts';
@@ -28,7 +29,7 @@ const phoneWays: Record<'en' | 'es', Way[]> = {
 
 test('[R3] [R4] the field app: every screen, in both languages', async () => {
   const server = await Server.start();
-  const way = await Gateway.before(() => server.url, process.env.FIELDPOST_E2E_PAGES);
+  const way = await Gateway.before(() => server.url);
   const invite = await places(server);
   const phone = await new Phone(way.url).on();
   const { page } = phone;
@@ -57,6 +58,49 @@ test('[R3] [R4] the field app: every screen, in both languages', async () => {
     if (found.length > 0) console.log(found.join('\n'));
     await phone.browser.kill();
     await way.stop();
+    await server.stop();
+  }
+});
+
+const boardWays: Record<'en' | 'es', Way[]> = {
+  en: [
+    { width: 1024, theme: 'light', size: 200, dir: 'rtl' },
+    { width: 1024, theme: 'light', size: 100, dir: 'ltr', axe: true },
+    { width: 1440, theme: 'dark', size: 100, dir: 'ltr', axe: true },
+  ],
+  es: [
+    { width: 1024, theme: 'dark', size: 200, dir: 'ltr' },
+    { width: 1024, theme: 'dark', size: 100, dir: 'rtl', axe: true },
+    { width: 1440, theme: 'light', size: 100, dir: 'ltr', axe: true },
+    { width: 1440, theme: 'dark', size: 100, dir: 'ltr' },
+  ],
+};
+
+test('[HOUSE] the board: every page and sheet, in both languages', async () => {
+  const server = await Server.start();
+  await places(server);
+  await world(server);
+  const browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  const found: string[] = [];
+  const seen = new Set<string>();
+  try {
+    const page = await boardPage(browser, server);
+    const watch = new Watch(page, server.url);
+    const tour: Tour = new Tour(page, async (name) => {
+      seen.add(`${name}-${tour.language}`);
+      // The browser's own larger letters: the board has no setting for it.
+      found.push(...await faults(page, `${name} (${tour.language})`, boardWays[tour.language], 'font'));
+    });
+    await tour.enrol();
+    await tour.around();
+    await tour.away();
+    await tour.around();
+    watch.clean();
+    expect(found.join('\n')).toBe('');
+    expect(seen.size, [...seen].join(' ')).toBe(2 * 18);
+  } finally {
+    if (found.length > 0) console.log(found.join('\n'));
+    await browser.close();
     await server.stop();
   }
 });

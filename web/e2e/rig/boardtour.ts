@@ -1,5 +1,5 @@
 // Once around the board: every page and sheet, with something on it.
-import { expect, type Browser, type Page } from '@playwright/test';
+import { expect, type Browser, type Locator, type Page } from '@playwright/test';
 import { observation, Phone } from '../../sdk/test/support/phone.ts';
 import { newest } from '../../sdk/index.ts';
 import { say, type Fill } from '../../ui/text.ts';
@@ -33,10 +33,11 @@ export async function world(server: Server): Promise<void> {
   await staff.sync();
   const other = await new Phone({ timeout: 60_000 }).enrolled(server.url, await server.invite('coordinator', ours));
   await other.sync();
-  // The two of them write the same field from the same state: one loses, and waits for a person.
   const third = (await other.records('triage')).find((r) => r.fields['urgency'] !== 'emergency');
-  if (third) await other.update('triage', third.id, { claimed_by: (await other.status()).person?.id ?? '' });
+  if (!third) throw new Error('there is no report that is no emergency');
+  await other.update('triage', third.id, { claimed_by: (await other.status()).person?.id ?? '' });
   await other.sync();
+  for (const d of [worker, staff, other]) d.lock();
 }
 
 export class Tour {
@@ -47,7 +48,7 @@ export class Tour {
     return say((this.language === 'es' ? es : en)[key], fill);
   }
 
-  private button(key: Key) {
+  private button(key: Key): Locator {
     return this.page.getByRole('button', { name: this.t(key), exact: true });
   }
 
@@ -85,10 +86,15 @@ export class Tour {
     await expect(this.page.locator('dialog.box[open]')).toHaveCount(0);
   }
 
-  private async open(text: string): Promise<void> {
-    await this.page.locator('li[id^="q-"] button.q').filter({ hasText: text }).first().click();
-    await expect(this.page.locator('article.report h2')).toBeVisible();
-    await this.page.locator('article.report h2').focus();
+  /** Opens one report after another until one has what is looked for. */
+  private async until(what: () => Locator): Promise<void> {
+    const rows = this.page.locator('li[id^="q-"] button.q');
+    for (let i = 0; i < await rows.count(); i++) {
+      await rows.nth(i).click();
+      await this.page.locator('article.report h2').focus();
+      if (await what().first().isVisible()) return;
+    }
+    throw new Error('no report has it');
   }
 
   /** Every page and sheet. Ends on the queue. */
@@ -105,23 +111,12 @@ export class Tour {
     await this.sheet('board-close', 'x');
     await this.sheet('board-tip', 't');
     await this.sheet('board-compare', 'd');
-    const claimed = page.locator('li[id^="q-"]').filter({ has: page.locator('.q-3 .state') }).filter({ hasNot: page.locator('.claim, .btn') });
-    if (await claimed.count()) {
-      await claimed.first().locator('button.q').click();
-      await page.locator('article.report h2').focus();
-      await page.keyboard.press('o');
-      if (await page.locator('dialog.box[open]').count()) {
-        await this.visit('board-over');
-        await page.locator('dialog.box').getByRole('button', { name: this.t('close'), exact: true }).click();
-      }
-    }
-    await this.open(this.language === 'es' ? 'limpieza' : 'Housekeep').catch(() => undefined);
-    const unseal = this.button('unseal');
-    if (await unseal.count()) {
-      await unseal.click();
-      await this.visit('board-unseal');
-      await page.locator('dialog.box').getByRole('button', { name: this.t('close'), exact: true }).click();
-    }
+    await this.until(() => this.button('claim.over').or(page.getByRole('button', { name: new RegExp(`^${this.t('claim.over')}`) })));
+    await this.sheet('board-over', 'o');
+    await this.until(() => this.button('unseal'));
+    await this.button('unseal').click();
+    await this.visit('board-unseal');
+    await page.locator('dialog.box').getByRole('button', { name: this.t('close'), exact: true }).click();
     await page.getByRole('link', { name: this.t('nav.repair') }).click();
     await this.visit('board-repair');
     await page.getByRole('link', { name: this.t('nav.people') }).click();

@@ -14,7 +14,6 @@ export interface Way {
   axe?: boolean;
 }
 
-export const HEIGHT = 844;
 
 /** Listens to a page: errors in its console, and requests to another origin. */
 export class Watch {
@@ -36,7 +35,7 @@ export class Watch {
 
 /** Shows the screen in a way. `percent` is how the app is told a text size. */
 async function show(page: Page, way: Way, percent: 'dataset' | 'font'): Promise<void> {
-  if (page.viewportSize()?.width !== way.width) await page.setViewportSize({ width: way.width, height: HEIGHT });
+  if (page.viewportSize()?.width !== way.width) await page.setViewportSize({ width: way.width, height: way.width < 1000 ? 844 : 900 });
   await page.evaluate(({ theme, size, dir, percent }) => {
     const root = document.documentElement;
     root.dataset['theme'] = theme;
