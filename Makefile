@@ -1,6 +1,6 @@
 # One target per need. ARGS goes to the program: make demo ARGS="--http 127.0.0.1:0".
 
-.PHONY: check test e2e run demo bench fuzz simulate unmask audit
+.PHONY: check test e2e screenshots run demo bench fuzz simulate unmask audit
 
 # Format, vet, staticcheck, layers, protocol text, all tests. What CI runs.
 check:
@@ -13,6 +13,10 @@ test:
 # The field app in a browser against the real program: make e2e ARGS="night --debug"
 e2e:
 	cd web && if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then npm ci --no-audit --no-fund --loglevel=error; fi && npm run e2e -- $(ARGS)
+
+# Pictures of every screen in both languages, from the real program: docs/screens.
+screenshots:
+	cd web && if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then npm ci --no-audit --no-fund --loglevel=error; fi && node needs.mjs && npx playwright test -c e2e/screens.config.ts $(ARGS)
 
 # The server on its data folder.
 run:
