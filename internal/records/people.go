@@ -8,7 +8,6 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/pocketbase/pocketbase/core"
-	"github.com/pocketbase/pocketbase/tools/security"
 
 	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/wire"
@@ -39,7 +38,7 @@ func (s *Store) NewPerson(app core.App, p access.Person) (*core.Record, error) {
 	user.Set("sites", p.Sites)
 	user.Set("locale", p.Locale)
 	user.Set("unconfirmed", p.Unconfirmed)
-	user.Set("label", string(p.Role)+"-"+security.RandomStringWithAlphabet(5, "ABCDEFGHJKMNPQRSTUVWXYZ23456789"))
+	user.Set("label", madeLabel(p.Role))
 	// A hash that no password has: making a real one costs 50 ms each.
 	user.SetRaw("password", &core.PasswordFieldValue{Hash: "!"})
 	user.RefreshTokenKey()

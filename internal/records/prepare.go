@@ -405,6 +405,9 @@ func (s *Store) checkTriage(app core.App, record *draft) error {
 // setServedBy keeps the organizations that serve a person's sites on the
 // person, because rules read only the record and the reader.
 func (s *Store) setServedBy(app core.App, user *core.Record) error {
+	if err := s.keepUnnamed(user); err != nil {
+		return err
+	}
 	served := []string{}
 	role := access.Role(user.GetString("role"))
 	if role == access.Staff {
