@@ -156,6 +156,7 @@ export const en = {
   'who.manager': 'The manager may be involved: kept out of the site’s counts.',
   'who.minor': 'Somebody may be under 18: a call may be required by law.',
   'same.title': 'Maybe the same',
+  'same.show': 'Compare',
   'same.some': { one: '{n} report, same site, within 2 h', other: '{n} reports, same site, within 2 h' },
   'same.none': 'Nothing near in time at this site.',
   'nav.repair': 'Repair',

@@ -157,6 +157,7 @@ export const es: Translation<typeof en> = {
   'who.manager': 'El jefe puede tener que ver: fuera de las cuentas del lugar.',
   'who.minor': 'Alguien puede tener menos de 18: la ley puede pedir una llamada.',
   'same.title': 'Quizá lo mismo',
+  'same.show': 'Comparar',
   'same.some': { one: '{n} reporte, mismo lugar, a menos de 2 h', other: '{n} reportes, mismo lugar, a menos de 2 h' },
   'same.none': 'Nada cerca en tiempo en este lugar.',
   'nav.repair': 'Arreglar',
