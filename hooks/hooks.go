@@ -33,11 +33,13 @@ func bindStart(app core.App, s *wiring.Services) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Id: "fieldpostServe", Func: func(e *core.ServeEvent) error {
 		bindRoutes(e.Router, s)
 		s.Exchange.Start()
+		s.Alerts.Start()
 		return e.Next()
 	}})
 	app.OnTerminate().Bind(&hook.Handler[*core.TerminateEvent]{Id: "fieldpostStop", Func: func(e *core.TerminateEvent) error {
 		// Requests have ended (PocketBase's own handler runs first); the
 		// writer must end before the database closes.
+		s.Alerts.Close()
 		s.Exchange.Close()
 		return e.Next()
 	}})

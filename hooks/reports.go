@@ -15,4 +15,5 @@ func bindReports(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	g.GET("/tipsheet", s.API.TipSheet)
 	g.GET("/tips", httpapi.Handle(s.API.Tips))
 	g.POST("/tips", httpapi.Handle(s.API.AddTip))
+	r.GET("/api/fieldpost/duty", httpapi.Handle(s.API.Duty))
 }

@@ -35,10 +35,10 @@ var floors = [][]string{
 	{"internal/hlc"},
 	{"internal/wire"},
 	{"internal/merge"},
-	{"internal/checklist", "internal/triage", "internal/access", "internal/seal", "internal/card"},
+	{"internal/checklist", "internal/triage", "internal/duty", "internal/access", "internal/seal", "internal/card"},
 	{"internal/journal", "internal/odk"},
 	{"internal/records"}, // above the journal: a record is written with its entry
-	{"internal/exchange", "internal/devices", "internal/media", "internal/export"},
+	{"internal/exchange", "internal/devices", "internal/media", "internal/export", "internal/alert"},
 	{"internal/signin"}, // above devices: it redeems their invites
 	{"internal/httpapi"},
 	{"internal/wiring"},
@@ -73,7 +73,7 @@ var forTests = []string{"internal/testrig", "internal/simulate", "internal/specc
 
 // pure rooms take values and give values: no clock, no chance, no file, no
 // network, no database.
-var pure = []string{"internal/hlc", "internal/wire", "internal/merge", "internal/checklist", "internal/triage", "internal/access"}
+var pure = []string{"internal/hlc", "internal/wire", "internal/merge", "internal/checklist", "internal/triage", "internal/duty", "internal/access"}
 
 // impure is what a pure room must not import, with all below it.
 var impure = []string{"os", "net", "database", "syscall", "log", "crypto/rand", "io/ioutil", "plugin"}

@@ -251,6 +251,24 @@ var Table = map[string]Collection{
 		Fields:   fields(server, "submission", "organization", "by", "reason", "at"),
 		Audience: coordinatorAudience,
 	},
+	// When somebody is on duty and whom to wake (R23). Who is not to see the
+	// addresses is told by GET /api/fieldpost/duty that somebody is there.
+	"duty_hours": {
+		Name:   "duty_hours",
+		List:   anyOf{isAdmin, orgCoord},
+		Create: allOf{roleIs{Coordinator}, notSent{"organization"}},
+		Update: allOf{anyOf{isAdmin, orgCoord}, notSent{"organization"}},
+		Fields: with(fields(latest, "zone", "hours", "exceptions", "mail", "second"), server, "organization"),
+		Audience: func(r Values) []string { return append(coordinatorAudience(r), "a") },
+	},
+	// Which list was alerted when of an emergency that nobody had opened: made by
+	// the server.
+	"duty_alerts": {
+		Name:     "duty_alerts",
+		List:     orgCoord,
+		Fields:   fields(server, "organization", "triage", "list", "state", "people", "at"),
+		Audience: coordinatorAudience,
+	},
 	"invites": {
 		Name: "invites",
 		// Who looks after it: of staff those who serve their site (R8). Who may

@@ -191,6 +191,8 @@ func (w *world) seedRepair() {
 	w.refused(w.person("police officer").create("observations", w.Observation("")))
 	for _, o := range []string{w.ngoA, w.ngoB} {
 		w.Make("lost_devices", map[string]any{"organization": o, "what": "tablet", "note": odd, "asked": "2026-01-11 04:55:00.000Z"})
+		w.Make("duty_hours", map[string]any{"organization": o, "zone": "America/Chicago", "hours": []any{map[string]any{"day": "fri", "from": "18:00", "to": "02:00"}}, "mail": []any{"night@example.org"}})
+		w.Make("duty_alerts", map[string]any{"organization": o, "triage": rig.ID(), "list": "first", "state": "sent", "people": 1, "at": "2026-01-11 04:55:00.000Z"})
 	}
 	for o, c := range map[string]string{w.ngoA: "coordinator A", w.ngoB: "coordinator B"} {
 		w.Make("seals", map[string]any{"submission": w.subs["staff X1"], "organization": o, "by": w.person(c).User.ID, "reason": odd, "at": "2026-01-11 04:55:00.000Z"})

@@ -34,6 +34,7 @@ type API struct {
 	SignIn   *signin.Service
 	Store    *records.Store
 	Export   *export.Service
+	Alerts   bool // mail is sent about emergencies that nobody opens (R23)
 }
 
 // Handle makes a handler of a function that gives an answer or an error.

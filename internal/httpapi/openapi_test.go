@@ -177,7 +177,7 @@ func TestOpenAPI(t *testing.T) {
 			"PushRequest": wire.PushRequest{}, "Conflict": wire.Conflict{}, "Verdict": wire.Verdict{}, "PushAnswer": wire.PushAnswer{}, "PullRequest": wire.PullRequest{},
 			"Change": wire.Change{}, "Named": wire.Named{}, "InviteLook": wire.InviteLook{}, "InviteAnswer": wire.InviteAnswer{}, "InviteRecord": wire.InviteRecord{},
 			"InviteRequest": wire.InviteRequest{}, "InviteMade": wire.InviteMade{}, "InviteList": wire.InviteList{}, "Confirmed": wire.Confirmed{}, "RepairRequest": wire.RepairRequest{}, "Repaired": wire.Repaired{}, "Digest": wire.Digest{}, "PullAnswer": wire.PullAnswer{},
-			"RenewAnswer": wire.RenewAnswer{}, "WipeRequest": wire.WipeRequest{}, "WipeAnswer": wire.WipeAnswer{}, "LossRequest": wire.LossRequest{}, "OffboardRequest": wire.OffboardRequest{},
+			"RenewAnswer": wire.RenewAnswer{}, "Duty": wire.Duty{}, "WipeRequest": wire.WipeRequest{}, "WipeAnswer": wire.WipeAnswer{}, "LossRequest": wire.LossRequest{}, "OffboardRequest": wire.OffboardRequest{},
 			"DeviceState": wire.DeviceState{}, "LostRequest": wire.LostRequest{}, "LostAnswer": wire.LostAnswer{}, "Offboarded": wire.Offboarded{}, "RecoveryAnswer": wire.RecoveryAnswer{}, "RecoveryVerdict": wire.RecoveryVerdict{}} {
 			var all, always []string
 			for i := range reflect.TypeOf(message).NumField() {
@@ -224,6 +224,7 @@ func TestOpenAPI(t *testing.T) {
 		c.signIns(newEdge(t))
 		c.reports(e)
 		c.sealed(e)
+		c.duty(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
 		for _, name := range c.promised() {

@@ -35,11 +35,12 @@ const (
 	ActRelease        = "release"         // a refused mutation ran after all
 	ActInvite         = "invite"          // an invite was made, or ended
 	ActSignInLock     = "sign_in_lock"    // somebody was locked out of signing in, or let in again
+	ActAlert          = "alert"           // an on-call list was alerted of an unopened emergency
 )
 
 // Acts are all of them, in the order above.
 var Acts = []string{ActUnseal, ActSealedRead, ActExport, ActRoleChange, ActRevoke, ActWipe, ActOffboard, ActSettings,
-	ActSuperuserWrite, ActAdopt, ActRelease, ActInvite, ActSignInLock}
+	ActSuperuserWrite, ActAdopt, ActRelease, ActInvite, ActSignInLock, ActAlert}
 
 // Actors that are no person.
 const (
@@ -211,7 +212,14 @@ func appendOnly() error {
 // it came: what a superuser wrote, and a person's role.
 func (s *Store) auditBeside(tx core.App, w *Writer, op string, it thing, before, now access.Values) error {
 	bySuperuser := strings.HasPrefix(w.Actor, superuser)
-	if w.auditing || !bySuperuser && (it.collection != "users" || op != wire.OpUpdate) {
+	if w.auditing {
+		return nil
+	}
+	if it.collection == dutyCollection && !bySuperuser {
+		return s.auditFor(tx, w, Audit{Act: ActSettings, Actor: w.Actor, Organization: textOf(now["organization"]), Collection: it.collection, Record: it.id,
+			Detail: map[string]any{"setting": dutyCollection, "fields": changedFields(before, now)}})
+	}
+	if !bySuperuser && (it.collection != "users" || op != wire.OpUpdate) {
 		return nil
 	}
 	was := before

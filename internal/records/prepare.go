@@ -49,6 +49,8 @@ func (s *Store) complete(app core.App, w *Writer, d *draft) error {
 		return s.prepareAddendum(app, w, d)
 	case "tips":
 		return s.prepareTip(app, w, d)
+	case dutyCollection:
+		return prepareDuty(w, d)
 	case "sites":
 		if w.Person != nil && w.Person.Role == access.Coordinator {
 			d.set("served_by", w.Person.Organization)
@@ -92,7 +94,7 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 	case checklist.HotlineCollection, checklist.GuidanceCollection, checklist.VenueCollection, checklist.IndustryCollection,
 		checklist.ProfileCollection, checklist.StatisticCollection:
 		return checkEntry(record)
-	case "organizations", "sites", "triage", "tips", rulesCollection:
+	case "organizations", "sites", "triage", "tips", rulesCollection, dutyCollection:
 		sortSets(record)
 		d := draftOf(record)
 		d.before = Values(record.Original())
@@ -114,6 +116,8 @@ func (s *Store) check(app core.App, d *draft) error {
 		return checkRules(d)
 	case "tips":
 		return checkTip(d)
+	case dutyCollection:
+		return checkDuty(d)
 	}
 	return nil
 }

@@ -62,8 +62,11 @@ type Rig struct {
 	// Settings are what an operator chooses; a test asks more in a second than
 	// people do, so there are no limits unless a test is about them.
 	Settings records.SettingsChoice
-	Routes   []string // what is registered, as "METHOD /path"
-	stop     func()
+	// Mail takes alerts of unopened emergencies, looked for every few
+	// milliseconds; nil: none are sent.
+	Mail   *wiring.Mail
+	Routes []string // what is registered, as "METHOD /path"
+	stop   func()
 }
 
 // template is a migrated folder, in memory: migrating costs most of a second,
@@ -138,7 +141,7 @@ func (r *Rig) Start() {
 	r.T.Helper()
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: r.Dir, DBConnect: wiring.DBConnect})
 	s := wiring.New(app, wiring.Config{Now: r.Clock.Now, Owner: !r.Guest, // a test's folder is its own
-		Settings: r.Settings})
+		Settings: r.Settings, Mail: r.Mail, LookEvery: 5 * time.Millisecond})
 	hooks.Register(app, s)
 	if err := app.Bootstrap(); err != nil {
 		r.T.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fieldpost/fieldpost/content"
 	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/alert"
 	"github.com/fieldpost/fieldpost/internal/checklist"
 	"github.com/fieldpost/fieldpost/internal/devices"
 	"github.com/fieldpost/fieldpost/internal/exchange"
@@ -33,6 +34,10 @@ type Config struct {
 	Owner bool
 	// Settings are the operator's choices among PocketBase's settings.
 	Settings records.SettingsChoice
+	// Mail takes alerts of unopened emergencies (R23); nil: none are sent.
+	Mail *alert.Mail
+	// LookEvery is how often they are looked for; 0 is as the binary does.
+	LookEvery time.Duration
 }
 
 // Services are the parts of an installation, wired.
@@ -42,6 +47,7 @@ type Services struct {
 	Exchange *exchange.Service
 	Devices  *devices.Service
 	API      *httpapi.API
+	Alerts   *alert.Watcher
 	KeyMade  bool // this start made the installation key
 	// Shipped are the checklists that the binary carries, every version. Others
 	// share them: nobody changes them.
@@ -75,8 +81,10 @@ func New(app core.App, cfg Config) *Services {
 	store.Notify = ex.Committed
 	ex.Live.Streams = httpapi.Streams(app)
 	dev := &devices.Service{Store: store, Key: key, Now: now}
-	return &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner, choice: cfg.Settings,
-		API: &httpapi.API{Exchange: ex, Devices: dev, SignIn: newSignIn(app, store, dev, now), Store: store, Export: &export.Service{Store: store, Now: now}}}
+	s := &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner, choice: cfg.Settings,
+		API: &httpapi.API{Exchange: ex, Devices: dev, SignIn: newSignIn(app, store, dev, now), Store: store, Export: &export.Service{Store: store, Now: now}, Alerts: cfg.Mail != nil}}
+	s.Alerts = s.watcher(cfg.Mail, cfg.LookEvery)
+	return s
 }
 
 // DBConnect opens the databases with PocketBase's pragmas but synchronous=FULL:
