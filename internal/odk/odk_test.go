@@ -294,7 +294,8 @@ func TestBounds(t *testing.T) {
 // FuzzReadXLSForm holds that no cell makes the reader panic, and that what it
 // gives is a form but for what its author decides. The cells are what is
 // fuzzed: the packing would keep nearly all of it from being reached.
-func FuzzReadXLSForm(f *testing.F) { // [CONTENT] no workbook makes the reader panic
+func FuzzReadXLSForm(f *testing.F) {
+	const rule = "[CONTENT] no workbook makes the reader panic, and there is a draft or something refused"
 	whole := walk().bytes(f)
 	f.Add("A3", "select_one yn", "I4", "${van_waits} = 'yes'", whole)
 	f.Add("A9", "begin repeat", "A14", "end repeat", []byte("PK"))
@@ -302,6 +303,7 @@ func FuzzReadXLSForm(f *testing.F) { // [CONTENT] no workbook makes the reader p
 	f.Add("B3", "lot_walk.01", "I1", "label::", bomb(f))
 	f.Add("A1", "type::es", "B2", "\xff__9", whole[:900])
 	f.Fuzz(func(t *testing.T, cell, text, other, word string, file []byte) {
+		t.Log(rule)
 		for _, c := range []string{cell, other} {
 			column, row, err := excelize.CellNameToCoordinates(c)
 			if err != nil || row > 60 || column > 40 {
