@@ -210,7 +210,7 @@ func (a *API) EndSession(e *core.RequestEvent) (*done, error) {
 		id = session
 	}
 	err = a.Store.TransactPeople(func(tx *records.People) error {
-		ended, err := tx.EndSession(id, user, id != session)
+		ended, err := a.SignIn.End(tx, id, user, e.Auth.Id, id != session)
 		if err == nil && !ended {
 			err = fault.New(fault.NotFound, "There is no such session.").WithHint("It may have ended by itself.")
 		}
@@ -243,7 +243,7 @@ func (a *API) SignInLink(e *core.RequestEvent) (map[string]string, error) {
 	if !own && (a.session(e) == "" || access.Role(e.Auth.GetString("role")) != access.Admin) {
 		return nil, fault.New(fault.NotAllowed, "Links for others are for admins who are signed in.")
 	}
-	link, until, err := a.SignIn.Link(req.User, own)
+	link, until, err := a.SignIn.Link(req.User, e.Auth.Id)
 	if err != nil {
 		return nil, err
 	}

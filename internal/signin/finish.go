@@ -164,15 +164,10 @@ func (s *Service) ResetSecondFactor(user, actor, reason string) (code string, er
 		if _, err := tx.EndSessions(user); err != nil {
 			return err
 		}
-		person, err := tx.Person(user)
-		if err != nil {
-			return err
-		}
 		if code, err = s.MakeLink(tx, user); err != nil {
 			return err
 		}
-		return tx.Audit(records.Audit{Act: records.ActSignInLock, Actor: actor, Organization: person.Organization, Collection: "users", Record: user,
-			Reason: reason, Detail: map[string]any{"reset": "second factor"}})
+		return note(tx, user, actor, reason, map[string]any{"reset": "second factor"})
 	})
 	return code, err
 }

@@ -67,11 +67,12 @@ func (s *Service) Overview(user, session string) (*Overview, error) {
 // server and no log sees.
 func (s *Service) Address(code string) string { return s.PublicURL + "/signin#set=" + code }
 
-// Link makes a link for a person. own: they make it themselves, from a device;
-// that is for the first time only, so that a device that somebody found opens no
-// sign-in that is there already.
-func (s *Service) Link(user string, own bool) (link, expires string, err error) {
+// Link makes a link for a person; actor is who makes it. Who makes one for
+// themselves, from a device, does so for the first time only, so that a device
+// that somebody found opens no sign-in that is there already.
+func (s *Service) Link(user, actor string) (link, expires string, err error) {
 	var code string
+	own := user == actor
 	err = s.Store.TransactPeople(func(tx *records.People) error {
 		account, err := tx.AccountOf(user)
 		if err != nil {
@@ -87,8 +88,10 @@ func (s *Service) Link(user string, own bool) (link, expires string, err error) 
 		if err != nil {
 			return err
 		}
-		code, err = s.MakeLink(tx, user)
-		return err
+		if code, err = s.MakeLink(tx, user); err != nil {
+			return err
+		}
+		return note(tx, user, actor, "", map[string]any{"link": "made"})
 	})
 	if err != nil {
 		return "", "", err
@@ -105,7 +108,7 @@ func (s *Service) ForPerson(who string) (*Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	link, expires, err := s.Link(user, false)
+	link, expires, err := s.Link(user, records.ActorOperator)
 	return &Made{user, link, expires}, err
 }
 
@@ -132,7 +135,7 @@ func (s *Service) find(who string) (string, error) {
 // it gives how many ended.
 func (s *Service) EndByOperator(what string) (n int, err error) {
 	err = s.Store.TransactPeople(func(tx *records.People) error {
-		ended, err := tx.EndSession(what, "", true)
+		ended, err := s.End(tx, what, "", records.ActorOperator, true)
 		if err != nil || ended {
 			n = 1
 			return err
@@ -144,8 +147,10 @@ func (s *Service) EndByOperator(what string) (n int, err error) {
 		if user == "" {
 			return errors.Join(fault.New(fault.NotFound, "There is no such session and nobody of that id or e-mail."))
 		}
-		n, err = tx.EndSessions(user)
-		return err
+		if n, err = tx.EndSessions(user); err != nil || n == 0 {
+			return err
+		}
+		return note(tx, user, records.ActorOperator, "", map[string]any{"ended_sessions": n})
 	})
 	return n, err
 }

@@ -33,6 +33,10 @@ func (s *Services) Public(given, listening string) error {
 		given = u.Scheme + "://" + u.Host
 		settings := s.Store.App.Settings()
 		if settings.Meta.AppURL != given {
+			if err := s.Store.Audit(records.Audit{Act: records.ActSettings, Actor: records.ActorOperator, Collection: "settings",
+				Detail: map[string]any{"setting": "public_url"}}); err != nil {
+				return err
+			}
 			settings.Meta.AppURL = given
 			if err := s.Store.App.Save(settings); err != nil {
 				return fmt.Errorf("keep the public address: %w", err)
