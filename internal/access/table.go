@@ -254,11 +254,11 @@ var Table = map[string]Collection{
 	// When somebody is on duty and whom to wake (R23). Who is not to see the
 	// addresses is told by GET /api/fieldpost/duty that somebody is there.
 	"duty_hours": {
-		Name:   "duty_hours",
-		List:   anyOf{isAdmin, orgCoord},
-		Create: allOf{roleIs{Coordinator}, notSent{"organization"}},
-		Update: allOf{anyOf{isAdmin, orgCoord}, notSent{"organization"}},
-		Fields: with(fields(latest, "zone", "hours", "exceptions", "mail", "second"), server, "organization"),
+		Name:     "duty_hours",
+		List:     anyOf{isAdmin, orgCoord},
+		Create:   allOf{roleIs{Coordinator}, notSent{"organization"}},
+		Update:   allOf{anyOf{isAdmin, orgCoord}, notSent{"organization"}},
+		Fields:   with(fields(latest, "zone", "hours", "exceptions", "mail", "second"), server, "organization"),
 		Audience: func(r Values) []string { return append(coordinatorAudience(r), "a") },
 	},
 	// Which list was alerted when of an emergency that nobody had opened: made by

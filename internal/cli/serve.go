@@ -22,7 +22,11 @@ func serveCommand(open Open) *cobra.Command {
 	dir := dirFlag(c)
 	at := addressFlags(c)
 	c.RunE = func(*cobra.Command, []string) error {
-		running, err := StartServer(open, *dir, *at, wiring.Config{})
+		mail, err := mailFromEnvironment()
+		if err != nil {
+			return err
+		}
+		running, err := StartServer(open, *dir, *at, wiring.Config{Mail: mail})
 		if err != nil {
 			return err
 		}
