@@ -113,7 +113,7 @@ export class Desk {
       if (g) rows.push(rowOf(r, g, this.#words));
     }
     this.rows = rows.sort(byUrgency);
-    this.people = users.map((u) => ({ id: u.id, name: text(u.fields['label']) || text(u.fields['email']) || u.id.slice(0, 5), role: text(u.fields['role']) }));
+    this.people = users.map((u) => ({ id: u.id, name: text(u.fields['label']) || text(u.fields['email']) || u.id.slice(0, 5), role: text(u.fields['left']) ? '' : text(u.fields['role']) })); // who has left keeps a name, and takes nothing on
     const me = status.person?.id ?? '';
     this.me = this.people.find((p) => p.id === me) ?? { id: me, name: '', role: status.person?.role ?? '' };
     this.organization = text(organizations.find((o) => o.id === status.person?.organization)?.fields['name']);
@@ -121,9 +121,9 @@ export class Desk {
     this.#settleClaims(judged);
     const [kept, conflicts, devices, lost] = await Promise.all([d.records('quarantine'), d.records('conflicts'), d.records('devices'), d.records('lost_devices')]);
     this.kept = kept.filter((r) => !['released', 'adopted'].includes(text(r.fields['state'])));
-    this.conflicts = conflicts.filter((r) => !text(r.fields['resolved']));
-    this.devices = devices.filter((r) => !text(r.fields['revoked']));
-    this.lostDevices = lost.filter((r) => !text(r.fields['resolved']));
+    this.conflicts = conflicts.filter((r) => r.fields['resolved'] !== true);
+    this.devices = devices.filter((r) => r.fields['revoked'] !== true && !text(r.fields['revoked']));
+    this.lostDevices = lost.filter((r) => r.fields['resolved'] !== true);
     this.users = users;
     this.sites = sites.map((r) => ({ id: r.id, name: text(r.fields['name']) })).sort((a, b) => a.name.localeCompare(b.name));
     await this.#readAge();
@@ -229,7 +229,7 @@ export class Desk {
    */
   async settle(conflict: ViewRecord, choice: 'kept' | 'other'): Promise<void> {
     const f = conflict.fields;
-    const mark = { op: 'update' as const, collection: 'conflicts', id: conflict.id, fields: { resolved: new Date().toISOString() } };
+    const mark = { op: 'update' as const, collection: 'conflicts', id: conflict.id, fields: { resolved: true } };
     const change = { op: 'update' as const, collection: text(f['collection']), id: text(f['record']), fields: { [text(f['field'])]: f['other'] } as JsonObject };
     await this.device.save(choice === 'kept' ? [mark] : [change, mark]);
   }
