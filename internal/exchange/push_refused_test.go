@@ -43,7 +43,7 @@ func TestPushRefuses(t *testing.T) {
 			{rosa, rig.Create("observations", rig.ID(), with(w.Observation(""), "later", strings.Repeat("x", 5000))), wire.CodeTooLarge},
 			{keisha, rig.Update("sites", gone, 0, map[string]any{"notes": "lit"}), wire.CodeGone},
 			{rosa, rig.Create("addenda", rig.ID(), map[string]any{"observation": refusedID, "text": "more"}), wire.CodeDependsOnRefused},
-			{rosa, rig.Create("tips", rig.ID(), map[string]any{"channel": "phone"}), wire.CodeUnknownCollection},
+			{rosa, rig.Create("unheard_of", rig.ID(), map[string]any{"channel": "phone"}), wire.CodeUnknownCollection},
 			{keisha, rig.Update("triage", triage, v.Seq, map[string]any{"claimed_by": keisha.User.ID}), wire.CodeTaken},
 		} {
 			before := w.count("quarantine")
