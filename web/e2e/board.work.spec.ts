@@ -51,7 +51,7 @@ test.afterAll(async () => {
   await server?.stop();
 });
 
-test('[A11Y] keys alone: moving opens nothing, and every act has its letter', async () => {
+test('[R20] keys alone: moving opens nothing, and every act has its letter', async () => {
   const one = await arrive('by keys', {}, 2);
   await board.stand(one);
   await expect(board.page.getByText(board.t('queue.choose'))).toBeVisible();

@@ -34,7 +34,7 @@ describe('[R20] every pair of colours that the parts use can be read', () => {
       });
     }
   }
-  it('computes as the formula says', () => {
+  it('[R20] computes as the formula says', () => {
     expect(contrast('#000000', '#ffffff')).toBeCloseTo(21, 5);
     expect(contrast('#777777', '#ffffff')).toBeCloseTo(4.48, 2);
   });

@@ -4,7 +4,7 @@ import { warn } from './warn.ts';
 
 describe('[R2] what is typed is warned of, and nothing is blocked', () => {
   for (const l of ['en', 'es'] as const) {
-    it(`has 50 hits and 50 near misses in ${l}`, () => {
+    it(`[R2] has 50 hits and 50 near misses in ${l}`, () => {
       expect([new Set(hits[l].map(([t]) => t)).size, new Set(misses[l]).size]).toEqual([50, 50]);
     });
     it.each(hits[l])(`${l}: %s`, (text, kind, word) => {
@@ -14,7 +14,7 @@ describe('[R2] what is typed is warned of, and nothing is blocked', () => {
       expect(warn(text)).toEqual([]);
     });
   }
-  it('names each piece once, in the order of the text', () => {
+  it('[R2] names each piece once, in the order of the text', () => {
     expect(warn('Marcus and Brenda, 816-555-0134. Marcus again.')).toEqual([
       { kind: 'name', word: 'Marcus' }, { kind: 'name', word: 'Brenda' }, { kind: 'phone', word: '816-555-0134' },
     ]);
