@@ -223,6 +223,7 @@ func TestOpenAPI(t *testing.T) {
 		c.losses(e)
 		c.signIns(newEdge(t))
 		c.reports(e)
+		c.hotlines(e)
 		c.sealed(e)
 		c.duty(e)
 	})
