@@ -20,6 +20,17 @@ function begin(board: boolean): void {
   for (const f of readdirSync(folder)) if (f.endsWith('.png') && f.startsWith('board-') === board) rmSync(`${folder}/${f}`);
 }
 
+/** A page that shows all of them, each screen's languages side by side. */
+function gallery(): void {
+  const names = [...new Set(readdirSync(folder).filter((f) => f.endsWith('.png')).map((f) => f.replace(/-(en|es)\.png$/, '')))].sort();
+  const table = (of: string[], width: number): string => of.map((n) => `### ${n}\n\n<img src="${n}-en.png" width="${width}" alt="${n}, English"> <img src="${n}-es.png" width="${width}" alt="${n}, Spanish">\n`).join('\n');
+  writeFileSync(`${folder}/README.md`, ['# Every screen, in both languages', '',
+    '`make screenshots` takes them from the real program, in Chromium. People, places and reports are invented.', '',
+    '## The field app', '', table(names.filter((n) => !n.startsWith('board-')), 260), '## The board', '', table(names.filter((n) => n.startsWith('board-')), 420)].join('\n'));
+}
+
+test.afterAll(gallery);
+
 test('the field app', async () => {
   begin(false);
   const server = await Server.start();

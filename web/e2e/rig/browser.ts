@@ -23,7 +23,7 @@ export class Browser {
   async start(): Promise<Page> {
     const args = [
       '--headless=new', '--remote-debugging-port=0', `--user-data-dir=${this.profile}`, '--window-size=390,844', '--lang=en-US',
-      '--no-first-run', '--no-default-browser-check', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update',
+      '--no-first-run', '--no-default-browser-check', '--disable-gpu', '--hide-scrollbars', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update',
       '--disable-sync', '--disable-default-apps', '--disable-extensions', '--password-store=basic', '--mute-audio',
       // Nothing leaves this machine, whatever a page asks for.
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',

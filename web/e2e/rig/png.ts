@@ -2,7 +2,7 @@
 // screenshots in the repository should weigh little.
 import { deflateSync, inflateSync } from 'node:zlib';
 
-const COLORS = 96;
+const COLORS = 32;
 const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
 
 function crc(data: Buffer): number {
@@ -55,12 +55,31 @@ function pixels(png: Buffer): { width: number; height: number; of: Uint32Array }
   return { width, height, of };
 }
 
-/** The same picture with the colours that it has most, each other one as the nearest of them. */
+const apart = (a: number, b: number): number => ((a >> 16) - (b >> 16)) ** 2 + ((a >> 8 & 255) - (b >> 8 & 255)) ** 2 + ((a & 255) - (b & 255)) ** 2;
+
+/** The colours that matter: much of them, or far from the others. A red mark is few pixels, and means something. */
+function palette(all: [number, number][]): number[] {
+  const kept: number[] = [];
+  const away = all.map(() => 1e6);
+  while (kept.length < Math.min(COLORS, all.length)) {
+    let best = 0;
+    for (let i = 1; i < all.length; i++) if (score(i) > score(best)) best = i;
+    const color = (all[best] as [number, number])[0];
+    kept.push(color);
+    all.forEach(([p], i) => { away[i] = Math.min(away[i] as number, apart(p, color)); });
+  }
+  return kept;
+  function score(i: number): number {
+    return Math.sqrt((all[i] as [number, number])[1]) * (away[i] as number);
+  }
+}
+
+/** The same picture in a few colours, each other one as the nearest of them. */
 export function small(png: Buffer): Buffer {
   const { width, height, of } = pixels(png);
   const count = new Map<number, number>();
   for (const p of of) count.set(p, (count.get(p) ?? 0) + 1);
-  const kept = [...count].sort((a, b) => b[1] - a[1]).slice(0, COLORS).map(([p]) => p);
+  const kept = palette([...count].sort((a, b) => b[1] - a[1]).slice(0, 4_000));
   const near = new Map<number, number>();
   const index = (p: number): number => {
     let best = near.get(p);
@@ -68,7 +87,7 @@ export function small(png: Buffer): Buffer {
     best = 0;
     for (let i = 0, least = Infinity; i < kept.length; i++) {
       const k = kept[i] as number;
-      const d = ((k >> 16) - (p >> 16)) ** 2 + ((k >> 8 & 255) - (p >> 8 & 255)) ** 2 + ((k & 255) - (p & 255)) ** 2;
+      const d = apart(k, p);
       if (d < least) [best, least] = [i, d];
     }
     near.set(p, best);
@@ -80,6 +99,6 @@ export function small(png: Buffer): Buffer {
   head.writeUInt32BE(width, 0);
   head.writeUInt32BE(height, 4);
   head.set([8, 3, 0, 0, 0], 8);
-  const palette = Buffer.from(kept.flatMap((k) => [k >> 16, k >> 8 & 255, k & 255]));
-  return Buffer.concat([signature, chunk('IHDR', head), chunk('PLTE', palette), chunk('IDAT', deflateSync(rows, { level: 9, memLevel: 9 })), chunk('IEND', Buffer.alloc(0))]);
+  const colors = Buffer.from(kept.flatMap((k) => [k >> 16, k >> 8 & 255, k & 255]));
+  return Buffer.concat([signature, chunk('IHDR', head), chunk('PLTE', colors), chunk('IDAT', deflateSync(rows, { level: 9, memLevel: 9 })), chunk('IEND', Buffer.alloc(0))]);
 }

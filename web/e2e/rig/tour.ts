@@ -115,7 +115,7 @@ export async function open(phone: Phone, visit: Visit): Promise<void> {
   await head(phone.t('stop.when'));
   await visit('when');
   await back();
-  await phone.row(new RegExp(phone.t('stop.all', { n: 99 }).replace('99', '\\d+'))).click();
+  await phone.row(new RegExp(phone.t('stop.all', { n: 99 }).replace(/[()]/g, '.').replace('99', '\\d+'))).click();
   await head(phone.t('stop.what'));
   await visit('signs');
   await back();
