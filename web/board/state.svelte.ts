@@ -11,7 +11,7 @@ export interface Filter {
 }
 
 /** The pages beside the queue. */
-export type Page = 'queue' | 'repair' | 'people';
+export type Page = 'queue' | 'repair' | 'people' | 'duty';
 
 export type Sheet = 'tip' | 'unseal' | '' | 'keys' | 'close' | 'over' | 'assign' | 'filter' | 'compare';
 
@@ -49,9 +49,9 @@ class Board {
   }
 
   lock(): void {
+    this.open = this.current = this.sheet = '';
     this.desk?.lock();
     this.desk = null;
-    this.open = this.current = '';
   }
 
   #fits(r: Row): boolean {
