@@ -97,7 +97,7 @@ export class Live implements Session {
     const made = new Map(outbox.flatMap((e) => e.records.filter((r) => r.op === 'create').map((r) => [r.id, e.made] as const)));
     const mine = [...observations, ...submissions].filter((r) => r.word !== null && r.word !== 'saved');
     this.link = {
-      trouble: status.problem === null ? '' : status.problem.code === 'offline' ? 'offline' : status.problem.code === 'not_ours' ? 'portal' : 'server',
+      trouble: status.problem === null ? '' : status.problem.code === 'no_server' ? 'offline' : status.problem.code === 'not_fieldpost' ? 'portal' : 'server',
       tried: status.problem?.at ?? null, sending: status.activity === 'syncing',
     };
     this.items = mine.map((r) => this.#item(r, parked.get(r.id), made.get(r.id))).sort((a, b) => b.written - a.written);
