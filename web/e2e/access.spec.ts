@@ -53,7 +53,7 @@ test('[R3] [R4] the field app: every screen, in both languages', async () => {
     await shut(phone, visit);
     watch.clean();
     expect(found.join('\n')).toBe('');
-    expect(seen.size, [...seen].join(' ')).toBe(2 * 28);
+    expect(seen.size, [...seen].join(' ')).toBe(2 * 29);
   } finally {
     if (found.length > 0) console.log(found.join('\n'));
     await phone.browser.kill();

@@ -133,6 +133,9 @@ export class Tour {
     await page.context().setOffline(true);
     await expect(page.locator('.strip-stale')).toBeVisible({ timeout: 60_000 });
     await this.visit('board-stale');
+    await this.turn();
+    await this.visit('board-stale');
+    await this.turn();
     await page.context().setOffline(false);
     await page.getByRole('button', { name: this.t('lock'), exact: true }).click();
     await expect(page.getByLabel(this.t('lock.enter'))).toBeVisible();
