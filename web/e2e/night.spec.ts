@@ -37,6 +37,7 @@ test('[R4] [DEV-2] a night with no server, a dead phone in the middle, and all o
     await page.getByRole('group', { name: phone.t('list.basis') }).first().getByRole('radio', { name: phone.t('list.told') }).check();
     await phone.done();
     await expect(phone.rows('state.waiting')).toHaveCount(2);
+    await expect(phone.says('home.waiting.do')).toBeVisible();
 
     // The third: taps, a second, one more tap, and the battery is empty.
     await phone.stop();
