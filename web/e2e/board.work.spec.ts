@@ -1,4 +1,5 @@
-// What a coordinator reads at the board: a report in the words of its version.
+// What a coordinator reads at the board: a report in the words of its version; and what a
+// site's manager gets to see of it.
 import { chromium, expect, test, type Browser } from '@playwright/test';
 import { newest } from '../sdk/checklist/checklists.ts';
 import type { Device } from '../sdk/device.ts';
@@ -54,4 +55,30 @@ test('[CONTENT] a staff report stands in the words of its language and version, 
   await shown(list.title);
   await shown(board.t('report.written', { language: 'Spanish', version: list.version }));
   await shown(board.t('who.sealed'));
+});
+
+test('[R12] [R22] a manager learns nothing of who, what or when: not by the board, not by the exchange, not by the raw API', async () => {
+  const code = await server.invite('manager', SITE, ...at);
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${server.url}/board#invite=${code}`);
+  await page.getByRole('button', { name: board.t('enrol.next'), exact: true }).click();
+  await expect(page.getByText(board.t('enrol.role'))).toBeVisible();
+  await context.close();
+
+  const phone = new Phone({ timeout: 20_000 });
+  let token = '';
+  const manager = await phone.enrolled(server.url, code);
+  phone.net.meet = (_, init) => { token = (init.headers as Record<string, string>)['Authorization'] ?? token; return undefined; };
+  await manager.sync();
+  const collections = ['submissions', 'observations', 'triage', 'conflicts', 'quarantine', 'devices', 'unsealings', 'addenda'];
+  for (const c of collections) expect(await manager.records(c), c).toEqual(c === 'devices' ? expect.not.arrayContaining([expect.objectContaining({ fields: expect.objectContaining({ name: 'test phone 2' }) })]) : []);
+  expect(token).not.toBe('');
+  for (const c of collections) {
+    const res = await fetch(`${server.url}/api/collections/${c}/records?perPage=200`, { headers: { Authorization: token } });
+    const body = await res.text();
+    expect(body, c).not.toMatch(/the first|by keys|hotel_house|from a lost phone/);
+    if (res.ok && c !== 'devices') expect((JSON.parse(body) as { items: unknown[] }).items, c).toEqual([]);
+  }
+  manager.lock();
 });
