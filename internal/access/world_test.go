@@ -198,6 +198,17 @@ func (w *world) seedRepair() {
 		w.Make("seals", map[string]any{"submission": w.subs["staff X1"], "organization": o, "by": w.person(c).User.ID, "reason": odd, "at": "2026-01-11 04:55:00.000Z"})
 	}
 	w.Make("checklists", map[string]any{"key": "draft", "version": 1, "locale": "en", "title": "Draft", "items": "[]", "published": false})
+	for _, name := range []string{"hotlines", "guidance"} { // one that nobody is shown any more
+		r, err := w.App.FindFirstRecordByData(name, "published", true)
+		if err != nil {
+			w.T.Fatal(err)
+		}
+		r.Set("published", false)
+		if err := w.App.Save(r); err != nil {
+			w.T.Fatal(err)
+		}
+	}
+
 }
 
 func (p *person) create(collection string, fields map[string]any) wire.Verdict {

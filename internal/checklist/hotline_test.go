@@ -175,7 +175,7 @@ func TestHotlines(t *testing.T) {
 				t.Errorf("%+v has no text", a)
 			}
 		}
-		if want := []string{"urgent hotlines", "urgent forms", "urgent guidance", "ours forms", "translation forms"}; !slices.Equal(order, want) {
+		if want := []string{"urgent hotlines", "urgent forms", "urgent guidance", "ours forms", "packs packs", "translation forms"}; !slices.Equal(order, want) {
 			t.Errorf("%q", order)
 		}
 		if list[0].Item != "emergency_911" {
