@@ -347,18 +347,18 @@ func staffCommand(open Open) *cobra.Command {
 			if len(all) > 1 {
 				return fail(ExitUsage, "more than one has the label "+args[0], "Confirm them on the board, where each is at a site.")
 			}
-			for _, p := range all {
-				confirmed, err := s.Devices.Confirm(p.ID, "")
-				if err != nil {
-					return inviteFailed(*confirmDir, "confirm staff", err)
-				}
-				if *confirmJSON {
-					return json.NewEncoder(os.Stdout).Encode(confirmed)
-				}
-				fmt.Println("Confirmed. What waits on their device is taken from now on, and not marked.")
-				return nil
+			if len(all) == 0 {
+				return fail(ExitUsage, "no staff has the label "+args[0], "List them: fieldpost staff list --unconfirmed")
 			}
-			return fail(ExitUsage, "no staff has the label "+args[0], "List them: fieldpost staff list --unconfirmed")
+			confirmed, err := s.Devices.Confirm(all[0].ID, "")
+			if err != nil {
+				return inviteFailed(*confirmDir, "confirm staff", err)
+			}
+			if *confirmJSON {
+				return json.NewEncoder(os.Stdout).Encode(confirmed)
+			}
+			fmt.Println("Confirmed. What waits on their device is taken from now on, and not marked.")
+			return nil
 		})
 	}
 	root.AddCommand(list, confirm)

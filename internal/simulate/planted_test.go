@@ -421,7 +421,14 @@ func TestPlantedFaults(t *testing.T) {
 			})
 		}},
 		{24, "[INV-24] each pull is a full one", 0, once, func() *Tamper {
-			return pulls(func(_ *run, _ *phone, m map[string]any) bool { m["reset"] = true; return true })
+			// A cursor that no server knows: the next pull begins anew, and so does the one after it.
+			return pulls(func(_ *run, _ *phone, m map[string]any) bool {
+				if m["more"] == true {
+					return false
+				}
+				m["cursor"] = "nobody's"
+				return true
+			})
 		}},
 		{25, "[INV-25] a batch is never small enough", 0, batches, func() *Tamper {
 			return &Tamper{Status: func(r *run, p *phone, path string, status int) (int, []byte) {

@@ -9,7 +9,7 @@ import { base64url, canonical, digests, newId, stampText, thumbprint } from './w
 const { subtle } = webcrypto;
 const curve = { name: 'ECDSA', namedCurve: 'P-256' };
 const jumpFrom = 2_000; // ms by which wall clock and stopwatch may differ
-const rounds = 200;
+const rounds = 2_000; // pages of one record each, of a world with its content
 
 export class Refused extends Error {
   constructor(what, answer) {

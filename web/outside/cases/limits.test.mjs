@@ -130,7 +130,7 @@ test('[DEV-6] renewal: by the device\'s key alone; a challenge serves its own de
   await phone.renew();
   assert.equal((await phone.pullOnce()).status, 200);
   phone.state.token = old;
-  assert.equal((await phone.pullOnce()).status, 200, 'the one before is good until it expires');
+  refusal(await phone.pullOnce(), 401, 'token_expired', 'renew'); // it ended when the next one was used
   const known = await send(at.url, 'POST', '/api/sync/challenge', { body: { device: phone.id } });
   const strange = await send(at.url, 'POST', '/api/sync/challenge', { body: { device: newId() } });
   assert.deepEqual(Object.keys(strange.body).sort(), Object.keys(known.body).sort());
