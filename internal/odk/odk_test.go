@@ -307,7 +307,7 @@ func FuzzReadXLSForm(f *testing.F) {
 		for _, c := range []string{cell, other} {
 			column, row, err := excelize.CellNameToCoordinates(c)
 			if err != nil || row > 60 || column > 40 {
-				t.Skip()
+				return // no cell of the sheet: there is nothing to set
 			}
 		}
 		ReadXLSForm(file, Options{LeaveOut: true})

@@ -91,7 +91,7 @@ class Board {
   }
 
   get near(): Row[] {
-    return this.row ? near(this.row, this.at.rows) : [];
+    return this.row ? near(this.row, this.at.rows, this.at.near) : [];
   }
 
   move(by: number): void {

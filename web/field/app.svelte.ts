@@ -1,3 +1,4 @@
+import { AutoLock } from '../sdk/index.ts';
 import type { Draft, Session } from './model/session.ts';
 import { prefs } from './prefs.svelte.ts';
 import { voice } from './voice.svelte.ts';
@@ -99,19 +100,23 @@ class App {
 
 export const app = new App();
 
-/** Locks when nobody has touched the phone for the chosen time, and when it comes back from longer away. */
-export function autolock(now: () => number = Date.now): () => void {
-  let touched = now();
-  const touch = () => (touched = now());
-  const look = () => {
-    if (app.phase === 'open' && !app.session?.practice && now() - touched > prefs.lockAfter * 60_000) app.lock();
-  };
-  const timer = setInterval(look, 5_000);
+/**
+ * Watches the open session: locks it when nobody has touched the phone for the
+ * chosen time, and when it comes back from longer away. Practice stays open.
+ * Gives the way to stop.
+ */
+export function autolock(): () => void {
+  if (app.phase !== 'open' || app.session?.practice) return () => undefined;
+  const ending = new AbortController();
+  const lock = () => { ending.abort(); app.lock(); };
+  const guard = new AutoLock({ lock, locked: ending.signal }, { after: prefs.lockAfter * 60_000 });
+  const touch = () => void guard.touch();
+  const look = () => void guard.check();
   const events = ['pointerdown', 'keydown', 'input'] as const;
   for (const e of events) addEventListener(e, touch, { capture: true, passive: true });
   document.addEventListener('visibilitychange', look);
   return () => {
-    clearInterval(timer);
+    guard.stop();
     for (const e of events) removeEventListener(e, touch, { capture: true });
     document.removeEventListener('visibilitychange', look);
   };

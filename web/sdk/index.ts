@@ -5,7 +5,7 @@ export { AutoLock, type AutoLockOptions } from './autolock.ts';
 export { SdkError, explain, type ErrorKind } from './errors.ts';
 export { parseInvite } from './enroll.ts';
 export { reasonOf, wordOf, type Activity, type Reason, type Remedy, type Status, type Word } from './sync-state.ts';
-export type { Entry, NewOp, Saved } from './outbox.ts';
+export { makeID, type Entry, type NewOp, type Saved } from './outbox.ts';
 export type { Phase, Problem, Ref } from './rows.ts';
 export type { ViewRecord } from './view.ts';
 export type { PushReport } from './push.ts';

@@ -1,6 +1,7 @@
 import { explain, newest, triageID, type Checklist, type Device, type Entry, type Item, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
 import { locale } from '../words.svelte.ts';
 import { Admin } from './admin.ts';
+import { judging, type Judging } from './rules.ts';
 import { byUrgency, rowOf, text, type Reason, type Row, type Urgency, type Words } from './rows.ts';
 
 /** Changes are gathered this long before the board is made anew, ms. */
@@ -55,7 +56,8 @@ export class Desk {
   readonly device: Device;
   readonly admin: Admin;
   readonly vaults: Vaults;
-  #words: Words = { lists: new Map(), items: new Map(), sites: new Map() };
+  /** How near in time reports of one site may be about one thing, ms: the rules' own. */
+  near = $state(-1);
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #stop: () => void;
   #wanted = new Set<string>();
@@ -101,16 +103,17 @@ export class Desk {
   /** Makes the board anew from the device's view. */
   async read(): Promise<void> {
     const d = this.device;
-    const [observations, submissions, triage, sites, users, organizations, lists, parked, status] = await Promise.all([
+    const [observations, submissions, triage, sites, users, organizations, lists, parked, status, rules] = await Promise.all([
       d.records('observations'), d.records('submissions'), d.records('triage'), d.records('sites'), d.records('users'), d.records('organizations'),
-      d.checklists(locale()), d.outbox('parked'), d.status(),
+      d.checklists(locale()), d.outbox('parked'), d.status(), d.records('triage_rules'),
     ]);
-    this.#words = wordsOf(lists, sites);
+    const words = wordsOf(lists, sites, judging(rules));
+    this.near = words.judging.near;
     const judged = new Map(triage.map((r) => [r.id, r]));
     const rows: Row[] = [];
     for (const r of [...observations, ...submissions]) {
       const g = judged.get(triageID(r.collection, r.id));
-      if (g) rows.push(rowOf(r, g, this.#words));
+      if (g) rows.push(rowOf(r, g, words));
     }
     this.rows = rows.sort(byUrgency);
     this.people = users.map((u) => ({ id: u.id, name: text(u.fields['label']) || text(u.fields['email']) || u.id.slice(0, 5), role: text(u.fields['left']) ? '' : text(u.fields['role']) })); // who has left keeps a name, and takes nothing on
@@ -254,8 +257,8 @@ export class Desk {
 
 const noted = (row: Row, words: string): string => [text(row.triageFields['note']), words.trim()].filter(Boolean).join('\n');
 
-function wordsOf(lists: Checklist[], sites: ViewRecord[]): Words {
+function wordsOf(lists: Checklist[], sites: ViewRecord[], judging: Judging): Words {
   const items = new Map<string, Item>();
   for (const l of newest(lists)) for (const i of l.items) if (!items.has(i.id)) items.set(i.id, i);
-  return { lists: new Map(lists.map((l) => [l.id, l])), items, sites: new Map(sites.map((s) => [s.id, text(s.fields['name'])])) };
+  return { lists: new Map(lists.map((l) => [l.id, l])), items, sites: new Map(sites.map((s) => [s.id, text(s.fields['name'])])), judging, locale: locale() };
 }

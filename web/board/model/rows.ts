@@ -1,4 +1,6 @@
 import type { Checklist, Item, ViewRecord } from '../../sdk/index.ts';
+import type { Locale } from '../../ui/text.ts';
+import type { Judging } from './rules.ts';
 
 /** How urgent the rules, or a coordinator, hold a report. */
 export type Urgency = 'emergency' | 'review' | 'context';
@@ -6,10 +8,6 @@ export type Urgency = 'emergency' | 'review' | 'context';
 export const reasons = ['insufficient', 'duplicate', 'explained', 'no_basis', 'referred'] as const;
 export type Reason = (typeof reasons)[number];
 
-/** From here on a report is late, ms between what happened and its arrival. */
-const LATE = 4 * 3_600_000;
-/** Reports of one site this near in time are candidates for the same, ms. Never merged by the program. */
-const NEAR = 2 * 3_600_000;
 
 /** What was ticked, in the words of its version. */
 export interface Said {
@@ -64,6 +62,8 @@ export interface Words {
   /** Every item by id, in the coordinator's language: what an observation ticks. */
   items: ReadonlyMap<string, Item>;
   sites: ReadonlyMap<string, string>;
+  judging: Judging;
+  locale: Locale;
 }
 
 /** Makes a row of a report and its triage. */
@@ -76,13 +76,13 @@ export function rowOf(r: ViewRecord, triage: ViewRecord, words: Words): Row {
   for (const s of said) if (s.answer === 'yes') counts[s.weight]++;
   const happened = time(f['event_time']);
   const arrived = time(f['received']);
-  const fired = (g['fired'] ?? {}) as { rule?: string; items?: string[] };
+  const fired = (g['fired'] ?? {}) as { rule?: string; items?: string[]; rules?: { key?: string; version?: number } };
   const urgency = text(g['urgency']) || text(g['suggested']);
   return {
     id: r.id, collection: r.collection as Row['collection'], triage: triage.id, site: text(f['site']), place: words.sites.get(text(f['site'])) ?? '',
     list: checklist, urgency: (urgencies.has(urgency) ? urgency : 'context') as Urgency, closed: text(g['status']) === 'closed', reason: text(g['closing_reason']),
-    happened, arrived, opened: time(g['opened']), doubtful: !['', 'ok', 'minutes'].includes(text(f['clock_off'])), late: arrived - happened > LATE,
-    counts, said, claimedBy: text(g['claimed_by']), assignee: text(g['assignee']), asked: triage.n > 0, rule: text(fired.rule), fired: list<string>(fired.items),
+    happened, arrived, opened: time(g['opened']), doubtful: !['', 'ok', 'minutes'].includes(text(f['clock_off'])), late: arrived - happened > words.judging.late,
+    counts, said, claimedBy: text(g['claimed_by']), assignee: text(g['assignee']), asked: triage.n > 0, rule: words.judging.label(text(fired.rule), fired.rules, words.locale), fired: list<string>(fired.items),
     fields: f, triageFields: g,
   };
 }
@@ -107,6 +107,6 @@ function ticked(f: ViewRecord['fields'], words: Words): Said[] {
 /** The order of the queue: by urgency, then the latest event first. */
 export const byUrgency = (a: Row, b: Row): number => rank[a.urgency] - rank[b.urgency] || b.happened - a.happened || (a.id < b.id ? -1 : 1);
 
-/** Candidates for the same event: same site, near in time. */
-export const near = (row: Row, all: readonly Row[]): Row[] =>
-  row.site === '' ? [] : all.filter((o) => o.id !== row.id && o.site === row.site && Math.abs(o.happened - row.happened) <= NEAR);
+/** Candidates for the same event: same site, no further apart than `within` ms. */
+export const near = (row: Row, all: readonly Row[], within: number): Row[] =>
+  row.site === '' ? [] : all.filter((o) => o.id !== row.id && o.site === row.site && Math.abs(o.happened - row.happened) <= within);

@@ -157,7 +157,7 @@ export const en = {
   'who.minor': 'Somebody may be under 18: a call may be required by law.',
   'same.title': 'Maybe the same',
   'same.show': 'Compare',
-  'same.some': { one: '{n} report, same site, within 2 h', other: '{n} reports, same site, within 2 h' },
+  'same.some': { one: '{n} report, same site, within {age}', other: '{n} reports, same site, within {age}' },
   'same.none': 'Nothing near in time at this site.',
   'nav.repair': 'Repair',
   'nav.people': 'People, devices',

@@ -158,7 +158,7 @@ export const es: Translation<typeof en> = {
   'who.minor': 'Alguien puede tener menos de 18: la ley puede pedir una llamada.',
   'same.title': 'Quizá lo mismo',
   'same.show': 'Comparar',
-  'same.some': { one: '{n} reporte, mismo lugar, a menos de 2 h', other: '{n} reportes, mismo lugar, a menos de 2 h' },
+  'same.some': { one: '{n} reporte, mismo lugar, a menos de {age}', other: '{n} reportes, mismo lugar, a menos de {age}' },
   'same.none': 'Nada cerca en tiempo en este lugar.',
   'nav.repair': 'Arreglar',
   'nav.people': 'Personas y teléfonos',

@@ -2,7 +2,7 @@ import { asked } from '../../sdk/checklist/asked.ts';
 import { explain, type Device, type Entry, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
 import { t } from '../words.svelte.ts';
 import type { Key } from '../strings/en.ts';
-import { newFilled, newId, newStop, observation, submission } from './draft.ts';
+import { newFilled, newStop, observation, submission } from './draft.ts';
 import { live } from './live.svelte.ts';
 import type { About, Answer, Basis, Draft, Duty, Fault, Filled, Item, Link, List, Me, Place, Session, Stop } from './session.ts';
 
@@ -250,7 +250,7 @@ function stopOf(f: JsonObject, item: Item): Stop {
   const indicators: Record<string, Basis> = {};
   for (const i of (f['indicators'] ?? []) as { indicator: string; basis: Basis }[]) indicators[i.indicator] = i.basis;
   return {
-    ...newStop(text(f['site']), item.written), id: newId(), seen: item.seen, note: text(f['note']), managerInvolved: f['manager_involved'] === true, indicators,
+    ...newStop(text(f['site']), item.written), seen: item.seen, note: text(f['note']), managerInvolved: f['manager_involved'] === true, indicators,
     vehicle: vehicle?.['kind'] ?? '', color: vehicle?.['color'] ?? '', plateState: vehicle?.['plate_state'] ?? '', plateEnd: vehicle?.['plate_end'] ?? '',
     adults: persons.filter((p) => p.age === 'adult').length, under18: persons.filter((p) => p.age !== 'adult').length,
     kits: count('hygiene_kits_'), cards: count('cards_'),
@@ -260,7 +260,7 @@ function stopOf(f: JsonObject, item: Item): Stop {
 /** A draft of a refused submission, to correct it. */
 function filledOf(f: JsonObject, item: Item): Filled {
   return {
-    ...newFilled(text(f['checklist']), text(f['site']), item.written), id: newId(), seen: item.seen, note: text(f['note']), managerInvolved: f['manager_involved'] === true,
+    ...newFilled(text(f['checklist']), text(f['site']), item.written), seen: item.seen, note: text(f['note']), managerInvolved: f['manager_involved'] === true,
     about: text(f['about']) as About | '', answers: { ...(f['answers'] as Record<string, Answer>) }, basis: { ...((f['basis'] ?? {}) as Record<string, Basis>) },
   };
 }

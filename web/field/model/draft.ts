@@ -1,23 +1,15 @@
+import { makeID } from '../../sdk/index.ts';
 import type { Filled, Stop } from './session.ts';
-
-/** Ids are 15 characters a-z0-9, as records have. */
-export function newId(): string {
-  const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
-  const out: string[] = [];
-  // Bytes of 252 and more would make the first letters likelier.
-  while (out.length < 15) for (const b of crypto.getRandomValues(new Uint8Array(20))) if (b < 252 && out.length < 15) out.push(letters.charAt(b % 36));
-  return out.join('');
-}
 
 /** An empty night stop at a place, begun now (Unix ms). */
 export const newStop = (place: string, now: number): Stop => ({
-  kind: 'observations', id: newId(), place, seen: null, begun: now, changed: now, note: '', managerInvolved: false,
+  kind: 'observations', id: makeID(), place, seen: null, begun: now, changed: now, note: '', managerInvolved: false,
   indicators: {}, vehicle: '', color: '', plateState: '', plateEnd: '', adults: 0, under18: 0, kits: 0, cards: 0,
 });
 
 /** An empty checklist at a place, begun now (Unix ms). */
 export const newFilled = (checklist: string, place: string, now: number): Filled => ({
-  kind: 'submissions', id: newId(), place, seen: null, begun: now, changed: now, note: '', managerInvolved: false,
+  kind: 'submissions', id: makeID(), place, seen: null, begun: now, changed: now, note: '', managerInvolved: false,
   checklist, about: '', answers: {}, basis: {}, wentOn: [],
 });
 

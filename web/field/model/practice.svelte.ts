@@ -1,5 +1,5 @@
 import { app } from '../app.svelte.ts';
-import { newId } from './draft.ts';
+import { makeID } from '../../sdk/index.ts';
 import { live } from './live.svelte.ts';
 import type { Draft, Duty, Fault, Item, Link, List, Me, Place, Session } from './session.ts';
 import { titleOf } from './open.ts';
@@ -48,7 +48,7 @@ class Practice implements Session {
   async done(draft: Draft): Promise<Item> {
     await this.drop(draft.id);
     const item: Item = {
-      id: newId(), kind: draft.kind, title: titleOf(this, draft), seen: draft.seen ?? draft.begun, written: Date.now(), state: 'waiting', note: 'note.soon',
+      id: makeID(), kind: draft.kind, title: titleOf(this, draft), seen: draft.seen ?? draft.begun, written: Date.now(), state: 'waiting', note: 'note.soon',
     };
     this.items.unshift(item);
     return item;
