@@ -36,7 +36,7 @@ export function age(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / 60_000));
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 10) return `${hours} h ${minutes % 60} min`;
+  if (hours < 10 && minutes % 60 > 0) return `${hours} h ${minutes % 60} min`;
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
 }
 
