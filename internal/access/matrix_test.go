@@ -89,7 +89,7 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 
 // edits are a harmless change for each collection.
 var edits = map[string]map[string]any{
-	"organizations": {"type": "outreach"}, "users": {"locale": "es"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
+	"organizations": {"type": "outreach"}, "users": {"locale": "pt"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
 	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50}, "tips": {"reference": "T-2"},
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true}, "seals": {"reason": "x"},
 	"hotlines": {"verified_on": "2026-01-11"}, "guidance": {"published": false}, "venues": {"published": false}, "industries": {"published": false},
