@@ -27,7 +27,8 @@ const PULL_TIME = 20_000; // of a request while keeping up
 const WAIT = 25_000;
 const QUICK = 2_000; // a held pull that ends earlier, with nothing, was not held
 const UNHELD_REST = 5_000;
-const STREAM_AGAIN = 120_000; // before the stream is tried again
+const STREAM_SOON = 500; // before a stream that was cut is opened again, on average
+const STREAM_AGAIN = 120_000; // at most, where no stream is to be had
 
 /** What a device takes from outside. The defaults are right for a program; tests put their own time, chance and network in. */
 export interface DeviceOptions {
@@ -485,7 +486,11 @@ export class Device {
   private async keepUp(signal: AbortSignal): Promise<void> {
     const backoff = new Backoff();
     let stream = null as Stream | null;
-    let streamAt = -Infinity;
+    let streamAt = -Infinity; // when a stream may be opened, by the clock that does not jump
+    let streamFails = 0;
+    const { elapsed } = this.options.clocks;
+    // Many boards lose their stream at one moment: the jitter keeps them from coming back at one.
+    const cut = (): void => { streamAt = elapsed() + Math.min(STREAM_SOON * 2 ** streamFails, STREAM_AGAIN) * (0.5 + this.options.random()); };
     let unasked = false; // the last pull was of no poke and no save
     try {
       for (;;) {
@@ -501,10 +506,15 @@ export class Device {
             stream = null;
             streamAt = -Infinity;
           }
-          if (this.options.stream && !stream && this.options.clocks.elapsed() - streamAt > STREAM_AGAIN) {
-            streamAt = this.options.clocks.elapsed();
+          if (this.options.stream && !stream && elapsed() >= streamAt) {
             stream = await openStream(this.session, this.options.fetch, round);
-            if (stream) await this.pull({ within: PULL_TIME }, round); // what came before it was subscribed
+            if (stream) {
+              streamFails = 0;
+              await this.pull({ within: PULL_TIME }, round); // what came before it was subscribed
+            } else {
+              streamFails = Math.min(streamFails + 1, 10);
+              cut();
+            }
           }
           backoff.reset();
           this.enter(stream ? 'live' : 'polling');
@@ -515,12 +525,14 @@ export class Device {
             if (why === 'ended') {
               stream.close();
               stream = null;
+              cut();
             }
-          } else await this.untilPulled(saves, round);
+          } else await this.untilPulled(saves, round, this.options.stream ? streamAt - elapsed() : Infinity);
         } catch (err) {
           const e = explain(err);
           const anew = this.round.signal.aborted && !signal.aborted;
           if (e.kind === 'wiped' || signal.aborted || (e.kind === 'aborted' && !anew)) throw e;
+          if (stream) cut();
           stream?.close();
           stream = null;
           if (anew || !this.answers) streamAt = -Infinity;
@@ -544,8 +556,8 @@ export class Device {
     return Promise.race([stream.poked(SAFETY_PULL, signal), woken]);
   }
 
-  /** Lets the server hold a pull; a save of this device ends it. */
-  private async untilPulled(saves: number, signal: AbortSignal): Promise<void> {
+  /** Lets the server hold a pull, for `most` ms; a save of this device ends it. */
+  private async untilPulled(saves: number, signal: AbortSignal, most: number): Promise<void> {
     if (this.saves !== saves) return;
     const woken = new AbortController();
     this.wake = () => woken.abort();
@@ -553,7 +565,11 @@ export class Device {
     const began = this.options.clocks.elapsed();
     const either = AbortSignal.any([signal, woken.signal]);
     try {
-      const { changes } = await this.pull({ wait: WAIT, within: PULL_TIME }, either);
+      if (most < QUICK) {
+        await this.options.sleep(Math.max(most, 0), either);
+        return;
+      }
+      const { changes } = await this.pull({ wait: Math.min(WAIT, most), within: PULL_TIME }, either);
       if (changes.length === 0 && this.options.clocks.elapsed() - began < QUICK) await this.options.sleep(UNHELD_REST, either);
     } catch (err) {
       if (signal.aborted || !woken.signal.aborted) throw err;
