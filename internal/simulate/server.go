@@ -19,7 +19,6 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/fieldpost/fieldpost/hooks"
-	"github.com/fieldpost/fieldpost/internal/checklist"
 	"github.com/fieldpost/fieldpost/internal/httpapi"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/seal"
@@ -57,7 +56,11 @@ func boot(folder string, now func() time.Time, tamper func(string, []any) (strin
 	v.app = core.NewBaseApp(core.BaseAppConfig{DataDir: folder, DBConnect: func(path string) (*dbx.DB, error) {
 		return dbx.NewFromDB(v.disk.open(wiring.DataSource(path)), "sqlite"), nil
 	}})
-	v.s = wiring.New(v.app, wiring.Config{Now: now, Owner: owner, Settings: records.SettingsChoice{NoLimits: true}})
+	content, err := few()
+	if err != nil {
+		return v, fmt.Errorf("boot: %w", err)
+	}
+	v.s = wiring.New(v.app, wiring.Config{Now: now, Owner: owner, Settings: records.SettingsChoice{NoLimits: true}, Content: content})
 	hooks.Register(v.app, v.s)
 	if limit > 0 {
 		v.s.Exchange.Limits.Mutations, v.s.Exchange.Limits.Changes = limit, limit
@@ -267,41 +270,32 @@ func (v *server) settle() error {
 			return fmt.Errorf("settle %s %s: %w", r.collection, r.id, err)
 		}
 	}
-	// Each phone's first view holds all that is published: a few will do.
-	for _, c := range checklist.EntryCollections {
-		found, err := v.app.FindRecordsByFilter(c, "id != ''", "key", 0, 0)
-		if err != nil {
-			return fmt.Errorf("settle %s: %w", c, err)
-		}
-		for i, entry := range found {
-			if i < published {
-				continue
-			}
-			entry.Set("published", false)
-			if err := v.app.Save(entry); err != nil {
-				return fmt.Errorf("settle %s %s: %w", c, entry.Id, err)
-			}
-		}
-	}
-	lists, err := v.app.FindRecordsByFilter("checklists", "id != ''", "key,version,locale", 0, 0)
-	if err != nil {
-		return fmt.Errorf("settle checklists: %w", err)
-	}
-	for i, list := range lists {
-		if i < published {
-			continue
-		}
-		list.Set("published", false)
-		if err := v.app.Save(list); err != nil {
-			return fmt.Errorf("settle checklist %s: %w", list.Id, err)
-		}
-	}
 	return nil
 }
 
-// published is how many checklists people have in a run, and how many of each
-// other kind of content.
-const published = 4
+// few is what people have to fill in and to read in a run: two checklists in
+// every version and language, and two entries of each other kind. Each phone's first view
+// holds all of it, page by page; with the whole content most of a run's requests
+// would be these.
+var few = sync.OnceValues(func() (*wiring.Content, error) {
+	all, err := wiring.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	some := &wiring.Content{}
+	for _, list := range all.Lists {
+		if list.Key == "core" || list.Key == "hotel_front" {
+			some.Lists = append(some.Lists, list)
+		}
+	}
+	have := map[string]int{}
+	for _, e := range all.Entries {
+		if have[e.Collection]++; have[e.Collection] <= 2 {
+			some.Entries = append(some.Entries, e)
+		}
+	}
+	return some, nil
+})
 
 // unpack puts the template into a folder.
 func unpack(folder string) error {

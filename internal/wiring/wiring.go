@@ -38,6 +38,15 @@ type Config struct {
 	Mail *alert.Mail
 	// LookEvery is how often they are looked for; 0 is as the binary does.
 	LookEvery time.Duration
+	// Content is loaded instead of the binary's; nil: the binary's. Triage rules
+	// are the binary's in any case.
+	Content *Content
+}
+
+// Content is what an installation has to begin with: checklists and the rest.
+type Content struct {
+	Lists   []checklist.Checklist
+	Entries []checklist.Entry
 }
 
 // Services are the parts of an installation, wired.
@@ -58,15 +67,22 @@ type Services struct {
 	// words for the person at the server; "" if it did not.
 	NewLine string
 
-	owner  bool
-	choice records.SettingsChoice
+	owner   bool
+	choice  records.SettingsChoice
+	content *Content
 }
 
-// shipped reads the binary's checklists once: they are the same for every
-// installation of a process, and reading them is most of a start.
-var shipped = sync.OnceValues(func() ([]checklist.Checklist, error) { return checklist.Load(content.Files) })
-
-var entries = sync.OnceValues(func() ([]checklist.Entry, error) { return checklist.EntriesIn(content.Files) })
+// Shipped reads the binary's content, once: it is the same for every
+// installation of a process, and reading it is most of a start. Nobody changes
+// what it gives.
+var Shipped = sync.OnceValues(func() (*Content, error) {
+	lists, err := checklist.Load(content.Files)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := checklist.EntriesIn(content.Files)
+	return &Content{lists, entries}, err
+})
 
 // New wires the services. It touches neither files nor the database: they are
 // not open yet. Prepare does.
@@ -81,9 +97,10 @@ func New(app core.App, cfg Config) *Services {
 	store.Notify = ex.Committed
 	ex.Live.Streams = httpapi.Streams(app)
 	dev := &devices.Service{Store: store, Key: key, Now: now}
-	s := &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner, choice: cfg.Settings,
+	s := &Services{Key: key, Store: store, Exchange: ex, Devices: dev, owner: cfg.Owner, choice: cfg.Settings, content: cfg.Content,
 		API: &httpapi.API{Exchange: ex, Devices: dev, SignIn: newSignIn(app, store, dev, now), Store: store, Export: &export.Service{Store: store, Now: now}, Alerts: cfg.Mail != nil}}
 	s.Alerts = s.watcher(cfg.Mail, cfg.LookEvery)
+	s.API.Media = newMedia(app, store, now)
 	return s
 }
 
@@ -112,14 +129,15 @@ func (s *Services) Prepare(app core.App) error {
 	if err := s.openKey(app.DataDir()); err != nil {
 		return err
 	}
-	lists, err := shipped()
-	if err != nil {
-		return err
+	if s.content == nil {
+		var err error
+		if s.content, err = Shipped(); err != nil {
+			return err
+		}
 	}
-	s.Shipped, s.Store.Catalog = lists, checklist.NewCatalog(lists)
-	if s.Entries, err = entries(); err != nil {
-		return err
-	}
+	var err error
+	s.Shipped, s.Entries = s.content.Lists, s.content.Entries
+	s.Store.Catalog = checklist.NewCatalog(s.Shipped)
 	if s.Store.Triage, err = triage.Load(content.Files); err != nil {
 		return err
 	}
@@ -155,7 +173,7 @@ func (s *Services) Prepare(app core.App) error {
 	if waiting {
 		app.Logger().Warn("newer rules of triage came with this version, and the installation's own stay in force: fieldpost triage show")
 	}
-	held, err := s.Store.LoadChecklists(lists)
+	held, err := s.Store.LoadChecklists(s.Shipped)
 	for _, l := range held {
 		app.Logger().Warn("a newer checklist waits, because one of its key was edited here: fieldpost content diff",
 			"key", l.Key, "version", l.Version, "locale", l.Locale)
