@@ -49,7 +49,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.sizes, "n", "1000,10000", "numbers of observations of push and pull")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each size of push and pull")
-	flag.StringVar(&o.only, "only", "push,link,live,scale", "the parts to measure")
+	flag.StringVar(&o.only, "only", "push,link,live,boards,scale", "the parts to measure")
+	flag.IntVar(&o.boards, "boards", 100, "boards that watch, of the part boards")
 	flag.IntVar(&o.large, "large", scaleLarge, "records of the large database, in steps of ten thousand")
 	flag.StringVar(&o.json, "json", "", "write the report to this file as JSON too")
 	flag.StringVar(&profileTo, "profile", "", "write each server's CPU profile to this name and its kind")
@@ -63,6 +64,7 @@ func main() {
 type options struct {
 	sizes, only, json string
 	rounds, large     int
+	boards            int
 }
 
 // ratio compares two ways of one run: how many times as many documents a
@@ -77,13 +79,14 @@ type ratio struct {
 
 // report is all of a run.
 type report struct {
-	Results []*result     `json:"results,omitempty"`
-	Ratios  []ratio       `json:"ratios,omitempty"`
-	Link    []linkResult  `json:"link,omitempty"`
-	Live    []times       `json:"live,omitempty"`
-	Scale   []scaleResult `json:"scale,omitempty"`
-	LeftOut []string      `json:"leftOut,omitempty"` // parts that this machine does not allow, and why
-	Bars    []bar         `json:"bars"`
+	Results []*result      `json:"results,omitempty"`
+	Ratios  []ratio        `json:"ratios,omitempty"`
+	Link    []linkResult   `json:"link,omitempty"`
+	Live    []times        `json:"live,omitempty"`
+	Boards  []boardsResult `json:"boards,omitempty"`
+	Scale   []scaleResult  `json:"scale,omitempty"`
+	LeftOut []string       `json:"leftOut,omitempty"` // parts that this machine does not allow, and why
+	Bars    []bar          `json:"bars"`
 }
 
 // bar is a figure that we set ourselves to reach.
@@ -108,7 +111,8 @@ func run(o options) error {
 	parts := map[string]func() error{
 		"push": func() error { return all.push(o) },
 		"link": all.link, "live": all.live,
-		"scale": func() error { return all.scale(o.large) },
+		"boards": func() error { return all.boards(o) },
+		"scale":  func() error { return all.scale(o.large) },
 	}
 	for _, name := range strings.Split(o.only, ",") {
 		part, ok := parts[name]
@@ -186,6 +190,20 @@ func (r *report) live() (err error) {
 	return err
 }
 
+func (r *report) boards(o options) (err error) {
+	// A round of the boards is one moment; many are needed for a tail.
+	if r.Boards, err = runBoards(o.boards, 3*o.rounds); err != nil {
+		return err
+	}
+	missed := 0
+	for _, b := range r.Boards[:len(r.Boards)-1] {
+		r.most(fmt.Sprintf("%d phones at once, %d boards: %s, p95 ms", b.Phones, b.Boards, b.What), b.P95, 500)
+		missed += b.Missed
+	}
+	r.most("reports that a board missed", float64(missed), 0)
+	return nil
+}
+
 func (r *report) scale(large int) (err error) {
 	if r.Scale, err = runScale(large); err == nil {
 		r.most(fmt.Sprintf("pull of %d changes, %d records / %d", scaleNew, r.Scale[1].Records, r.Scale[0].Records), r.Scale[1].PullP50/r.Scale[0].PullP50, 1.2)
@@ -213,6 +231,7 @@ func (r *report) print() {
 	}
 	printLink(r.Link)
 	printLive(r.Live)
+	printBoards(r.Boards)
 	printScale(r.Scale)
 	fmt.Println("\n| bar | figure | bound | holds |\n|---|---|---|---|")
 	for _, b := range r.Bars {

@@ -137,15 +137,19 @@ func child(kind, dir, addr string) error {
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
-	if name := os.Getenv(profileEnv); name != "" {
-		out, err := os.Create(name + "." + kind)
-		if err != nil {
-			return err
-		}
-		if err := pprof.StartCPUProfile(out); err != nil {
-			return err
-		}
+	again := make(chan os.Signal, 1) // what went before is not what is measured
+	signal.Notify(again, syscall.SIGUSR1)
+	if err := profile(kind); err != nil {
+		return err
 	}
+	go func() {
+		for range again {
+			pprof.StopCPUProfile()
+			if err := profile(kind); err != nil {
+				fmt.Fprintln(os.Stderr, "bench server:", err)
+			}
+		}
+	}()
 	go func() {
 		<-stop
 		pprof.StopCPUProfile()
@@ -160,6 +164,19 @@ func child(kind, dir, addr string) error {
 			os.Exit(1)
 		}
 	}})
+}
+
+// profile begins a CPU profile, if one is wanted.
+func profile(kind string) error {
+	name := os.Getenv(profileEnv)
+	if name == "" {
+		return nil
+	}
+	out, err := os.Create(name + "." + kind)
+	if err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(out)
 }
 
 func seedFieldpost(app core.App, s *wiring.Services, r *ready) error {
