@@ -11,12 +11,14 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pocketbase/dbx"
 
 	"github.com/fieldpost/fieldpost/client"
 	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/checklist"
 	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -65,6 +67,26 @@ func (v *server) ids(collection string) []string {
 }
 
 func collections() []string { return sortedKeys(access.Table) }
+
+// shipped tells of content: nobody writes it in a run, and one role sees one
+// list of it.
+func shipped(collection string) bool {
+	return collection == "checklists" || slices.Contains(checklist.EntryCollections, collection)
+}
+
+// listed is what the list API shows a phone's person of a collection. Content is
+// asked for once a role.
+func (r *run) listed(p *phone, token, collection string) (map[string]map[string]any, error) {
+	key := string(p.role) + " " + collection
+	if got := r.content[key]; got != nil {
+		return got, nil
+	}
+	got, err := r.server.list(token, collection)
+	if err == nil && shipped(collection) {
+		r.content[key] = got
+	}
+	return got, err
+}
 
 // plainBody is a request's body without its packing.
 func (l *letter) plainBody() []byte {
@@ -116,12 +138,16 @@ func (r *run) checkBodies(l *letter, got *wire.PullAnswer) {
 		return
 	}
 	lists := map[string]map[string]map[string]any{}
+	token := ""
 	for _, c := range got.Changes {
-		if c.Record == nil || string(c.Record) == "null" || c.Collection == "checklists" && l.p.i > 0 && r.at == 0 {
-			continue // the checklists are the same for all, and large
+		if c.Record == nil || string(c.Record) == "null" || shipped(c.Collection) && l.p.i > 2 && r.at == 0 {
+			continue // the same for all of a role
 		}
 		if lists[c.Collection] == nil {
-			token, err := r.server.s.Store.Token(r.server.app, l.p.person, asked.Device)
+			var err error
+			if token == "" {
+				token, err = r.server.s.Store.Token(r.server.app, l.p.person, asked.Device)
+			}
 			if err == nil {
 				lists[c.Collection], err = r.server.list(token, c.Collection)
 			}
@@ -200,7 +226,7 @@ func (r *run) compareView(p *phone, extra, missing int) (shown map[string]map[st
 	}
 	shown = map[string]map[string]map[string]any{}
 	for _, c := range collections() {
-		if shown[c], err = r.server.list(token, c); err != nil {
+		if shown[c], err = r.listed(p, token, c); err != nil {
 			return nil, err
 		}
 		view, err := p.d.Confirmed(c)

@@ -75,6 +75,8 @@ type run struct {
 	ghosts  []ghost // requests that the network delivers once more, later
 	healing bool
 
+	content map[string]map[string]map[string]any // see listed
+
 	model *model
 	trace hash.Hash
 	names map[string]string // ids that chance has made, by first appearance
@@ -118,7 +120,7 @@ type nap struct {
 // Run runs a script in a bubble of its own, which the caller has made
 // (synctest.Test). The error is of the simulation itself.
 func Run(script *Script, tamper *Tamper, keepLog bool) (res Result, err error) {
-	r := &run{script: script, tamper: tamper, keepLog: keepLog, trace: sha256.New(), names: map[string]string{}}
+	r := &run{script: script, tamper: tamper, keepLog: keepLog, trace: sha256.New(), names: map[string]string{}, content: map[string]map[string]map[string]any{}}
 	if r.tamper == nil {
 		r.tamper = &Tamper{}
 	}
