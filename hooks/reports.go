@@ -16,4 +16,5 @@ func bindReports(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	g.GET("/tips", httpapi.Handle(s.API.Tips))
 	g.POST("/tips", httpapi.Handle(s.API.AddTip))
 	r.GET("/api/fieldpost/duty", httpapi.Handle(s.API.Duty))
+	r.GET("/api/fieldpost/counts", httpapi.Handle(s.API.Counts))
 }

@@ -35,7 +35,7 @@ var floors = [][]string{
 	{"internal/hlc"},
 	{"internal/wire"},
 	{"internal/merge"},
-	{"internal/checklist", "internal/triage", "internal/duty", "internal/access", "internal/seal", "internal/card"},
+	{"internal/checklist", "internal/triage", "internal/duty", "internal/access", "internal/seal", "internal/card", "internal/counts"},
 	{"internal/journal", "internal/odk"},
 	{"internal/records"}, // above the journal: a record is written with its entry
 	{"internal/exchange", "internal/devices", "internal/media", "internal/export", "internal/alert"},
@@ -73,7 +73,7 @@ var forTests = []string{"internal/testrig", "internal/simulate", "internal/specc
 
 // pure rooms take values and give values: no clock, no chance, no file, no
 // network, no database.
-var pure = []string{"internal/hlc", "internal/wire", "internal/merge", "internal/checklist", "internal/triage", "internal/duty", "internal/access"}
+var pure = []string{"internal/hlc", "internal/wire", "internal/merge", "internal/checklist", "internal/triage", "internal/duty", "internal/access", "internal/counts"}
 
 // impure is what a pure room must not import, with all below it.
 var impure = []string{"os", "net", "database", "syscall", "log", "crypto/rand", "io/ioutil", "plugin"}

@@ -226,6 +226,7 @@ func TestOpenAPI(t *testing.T) {
 		c.hotlines(e)
 		c.sealed(e)
 		c.duty(e)
+		c.counts(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
 		for _, name := range c.promised() {
