@@ -15,7 +15,7 @@ func (c *contract) counts(e *edge) {
 	for _, name := range []string{"Second", "Third"} {
 		org := e.Organization(name)
 		d := e.Enroll(access.Worker, org)
-		site := e.Site(name, org, org)
+		site := e.Site(name, e.Organization("Owner of "+name), org)
 		for range 6 {
 			d.Create("observations", e.Observation(site))
 		}
