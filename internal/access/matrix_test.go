@@ -82,6 +82,8 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"key": "ours", "version": 1, "turn": 9}, true
 	case "invites":
 		return map[string]any{"code": "x", "role": "admin", "organization": p.User.Organization, "uses": 1, "expires": "2030-01-01 00:00:00.000Z"}, true
+	case "checklist_drafts":
+		return map[string]any{"organization": p.User.Organization, "key": "ours", "version": 1, "state": "draft", "form": map[string]any{"format": 2}}, true
 	}
 	w.T.Fatalf("%s: say in this test what a good create is", collection)
 	return nil, false
@@ -94,7 +96,7 @@ var edits = map[string]map[string]any{
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true}, "seals": {"reason": "x"},
 	"hotlines": {"verified_on": "2026-01-11"}, "guidance": {"published": false}, "venues": {"published": false}, "industries": {"published": false},
 	"routing_profiles": {"published": false}, "published_statistics": {"published": false},
-	"duty_hours": {"zone": "America/New_York"}, "duty_alerts": {"people": 9},
+	"checklist_drafts": {"title": "x"}, "duty_hours": {"zone": "America/New_York"}, "duty_alerts": {"people": 9},
 }
 
 // pushable tells whether push takes all of these fields from a role; those

@@ -199,6 +199,7 @@ func (w *world) seedRepair() {
 	}
 	w.Make("checklists", map[string]any{"key": "draft", "version": 1, "locale": "en", "title": "Draft", "items": "[]", "published": false})
 	for _, name := range []string{"hotlines", "guidance"} { // one that nobody is shown any more
+		w.Make("checklist_drafts", map[string]any{"organization": o, "key": "night_walk", "version": 1, "title": odd, "form": map[string]any{"format": 2, "title::en": odd}, "revision": 1, "state": "draft"})
 		r, err := w.App.FindFirstRecordByData(name, "published", true)
 		if err != nil {
 			w.T.Fatal(err)

@@ -83,6 +83,9 @@ var (
 	localeForm = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$`)
 )
 
+// IsKey tells whether a word can be the key of a checklist.
+func IsKey(word string) bool { return keyForm.MatchString(word) }
+
 // Load reads every checklists/*.json of fsys (one language each) and every
 // forms/*.v*.json (a Form, which is a Checklist for each of its languages),
 // sorted by key, version, locale. It fails, naming the file, on the first that

@@ -79,7 +79,7 @@ func triageDryRun(open Open) *cobra.Command {
 			return fail(ExitUsage, "--last is below 1", "Give the number of reports to look at.")
 		}
 		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
-			trial, err := s.Store.TryTriageRules(rules, *last)
+			trial, err := s.Store.TryTriageRules(nil, rules, *last)
 			if err != nil {
 				return fail(ExitUnexpected, err.Error(), "Nothing was changed.")
 			}

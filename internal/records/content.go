@@ -234,3 +234,27 @@ func saveChecklist(app core.App, r *core.Record, l checklist.Checklist) error {
 	}
 	return nil
 }
+
+// checkChecklist holds a version that a report names to the words that its
+// author saw, whoever would change them. It may be taken off the screens.
+func checkChecklist(app core.App, r *core.Record) error {
+	before, now := Values(r.Original()), Values(r)
+	var changed []string
+	for _, f := range []string{"key", "version", "locale", "title", "items"} {
+		if !wire.EqualJSON(before[f], now[f]) {
+			changed = append(changed, f)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	var filled bool
+	err := app.DB().NewQuery("SELECT EXISTS (SELECT 1 FROM {{submissions}} WHERE [[checklist]]={:id})").Bind(map[string]any{"id": r.Id}).Row(&filled)
+	if err != nil {
+		return fmt.Errorf("look for reports under checklist %s: %w", r.Id, err)
+	}
+	if filled {
+		return invalid("%s: a report was filled under this version, so it never changes. Publish the next one.", changed[0])
+	}
+	return nil
+}

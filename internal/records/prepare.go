@@ -96,6 +96,8 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 		return checkEntry(record)
 	case "organizations", "sites", "triage", "tips", rulesCollection, dutyCollection:
 		sortSets(record)
+	case "checklists":
+		return checkChecklist(app, record)
 		d := draftOf(record)
 		d.before = Values(record.Original())
 		return s.check(app, d)

@@ -6,6 +6,7 @@ package records
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -38,6 +39,10 @@ type Store struct {
 	Catalog checklist.Catalog
 	// Triage are the shipped rules of triage, by version; at least one.
 	Triage []*triage.Rules
+	// Shipped are the checklists that the binary carries, and Content all that it
+	// carries: what a draft is measured by. Nobody changes them.
+	Shipped []checklist.Checklist
+	Content fs.FS
 	// rules are those that were read from records, by their text.
 	rules sync.Map
 

@@ -1,11 +1,8 @@
 package records
 
 import (
-	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -192,9 +189,9 @@ func checkRules(d *draft) error {
 
 // ApplyTriageRules puts rules in force, for reports that are received from now
 // on. A version that is here already may come again, unchanged; a new one must
-// count on. actor is as in an Audit. The error is a *fault.Fault where the rules
-// cannot be taken.
-func (s *Store) ApplyTriageRules(rules *triage.Rules, actor string) (before triage.Name, err error) {
+// count on. by says in the audit who does, and why. The error is a *fault.Fault
+// where the rules cannot be taken.
+func (s *Store) ApplyTriageRules(rules *triage.Rules, by Audit) (before triage.Name, err error) {
 	err = s.TransactPeople(func(tx *People) error {
 		have, err := tx.app.FindAllRecords(rulesCollection)
 		if err != nil {
@@ -210,8 +207,9 @@ func (s *Store) ApplyTriageRules(rules *triage.Rules, actor string) (before tria
 		if err := s.saveRules(tx.app, same, rules, turnOf(have)+1); err != nil {
 			return err
 		}
-		return tx.Audit(Audit{Act: ActSettings, Actor: actor, Collection: rulesCollection,
-			Detail: map[string]any{"setting": "triage_rules", "from": before, "to": rules.Name()}})
+		by.Act, by.Collection = ActSettings, rulesCollection
+		by.Detail = map[string]any{"setting": "triage_rules", "from": before, "to": rules.Name()}
+		return tx.Audit(by)
 	})
 	return before, err
 }
@@ -245,103 +243,6 @@ func (s *Store) fitsBeside(have []*core.Record, same *core.Record, rules *triage
 		}
 	}
 	return nil
-}
-
-// TriageChange is what other rules would say of one report. It holds ids and
-// words of the rules, and nothing that a person wrote.
-type TriageChange struct {
-	Collection string   `json:"collection"`
-	Report     string   `json:"report"`
-	From       string   `json:"from"` // the urgency that was suggested
-	FromRule   string   `json:"from_rule"`
-	To         string   `json:"to"`
-	Rule       string   `json:"rule"`
-	Items      []string `json:"items"`
-	Flags      []string `json:"flags,omitempty"`
-	Ungrouped  bool     `json:"ungrouped,omitempty"`
-}
-
-// TriageTrial is what a trial of rules found.
-type TriageTrial struct {
-	Looked  int            `json:"looked"`  // reports
-	Skipped int            `json:"skipped"` // whose checklist is not published here any more
-	Changes []TriageChange `json:"changes"` // the newest first
-}
-
-// TryTriageRules tells what rules would change of the suggestions on the last
-// reports that were received. It changes nothing.
-func (s *Store) TryTriageRules(rules *triage.Rules, last int) (*TriageTrial, error) {
-	reports, err := s.lastReports(last)
-	if err != nil {
-		return nil, err
-	}
-	trial := &TriageTrial{Changes: []TriageChange{}}
-	for _, it := range reports {
-		report, err := s.App.FindRecordById(it.collection, it.id)
-		if absent(err) {
-			continue // erased meanwhile
-		}
-		if err != nil {
-			return nil, fmt.Errorf("try rules on %s %s: %w", it.collection, it.id, err)
-		}
-		was, err := s.App.FindRecordById("triage", wire.TriageID(it.collection, it.id))
-		if absent(err) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("try rules on %s %s: %w", it.collection, it.id, err)
-		}
-		trial.Looked++
-		in, err := s.triageInput(s.App, it, Values(report))
-		var refused *Refusal
-		if errors.As(err, &refused) {
-			trial.Skipped++
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		now := rules.Judge(in)
-		if now.Urgency == was.GetString("suggested") {
-			continue
-		}
-		var fired struct {
-			Rule string `json:"rule"`
-		}
-		if err := was.UnmarshalJSONField("fired", &fired); err != nil {
-			return nil, fmt.Errorf("read triage %s: %w", was.Id, err)
-		}
-		trial.Changes = append(trial.Changes, TriageChange{it.collection, it.id, was.GetString("suggested"), fired.Rule,
-			now.Urgency, now.Rule, now.Items, now.Flags, now.Ungrouped})
-	}
-	return trial, nil
-}
-
-// lastReports names the reports that were received last, the newest first.
-func (s *Store) lastReports(n int) ([]thing, error) {
-	type row struct {
-		ID       string `db:"id"`
-		Received string `db:"received"`
-		of       string
-	}
-	var all []row
-	for _, c := range access.Reports {
-		var rows []row
-		if err := s.App.DB().Select("id", "received").From(c).OrderBy("received DESC", "id").Limit(int64(n)).All(&rows); err != nil {
-			return nil, fmt.Errorf("list %s: %w", c, err)
-		}
-		for _, r := range rows {
-			r.of = c
-			all = append(all, r)
-		}
-	}
-	slices.SortFunc(all, func(a, b row) int { return cmp.Or(cmp.Compare(b.Received, a.Received), cmp.Compare(a.ID, b.ID)) })
-	all = all[:min(n, len(all))]
-	out := make([]thing, len(all))
-	for i, r := range all {
-		out[i] = thing{r.of, r.ID}
-	}
-	return out, nil
 }
 
 // ReportID names a report.
@@ -472,7 +373,7 @@ func sightingOf(collection string, v access.Values) triage.Sighting {
 
 // AlikeAmong gives the views of those of the last reports that have a candidate.
 func (s *Store) AlikeAmong(last int) ([]*LikeView, error) {
-	reports, err := s.lastReports(last)
+	reports, err := s.lastReports(nil, last)
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func TestTriageRules(t *testing.T) {
 	own := localRules(t, r, 1, `"at_least":3`, `"at_least":1`)
 	t.Run("[CONTENT] a trial tells what rules would change, by id, and changes nothing", func(t *testing.T) {
 		before := r.Entries()
-		trial, err := r.S.Store.TryTriageRules(own, 500)
+		trial, err := r.S.Store.TryTriageRules(nil, own, 500)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestTriageRules(t *testing.T) {
 		if err != nil || strings.Contains(string(text), "silver van") {
 			t.Fatalf("%s %v", text, err)
 		}
-		one, err := r.S.Store.TryTriageRules(own, 1)
+		one, err := r.S.Store.TryTriageRules(nil, own, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestTriageRules(t *testing.T) {
 		return int(n)
 	}
 	apply := func(rules *triage.Rules) error {
-		_, err := r.S.Store.ApplyTriageRules(rules, records.ActorOperator)
+		_, err := r.S.Store.ApplyTriageRules(rules, records.Audit{Actor: records.ActorOperator})
 		return err
 	}
 	t.Run("[CONTENT] [R16] an installation's own rules hold for reports from then on, audited; those before keep theirs", func(t *testing.T) {

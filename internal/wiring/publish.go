@@ -1,12 +1,9 @@
 package wiring
 
-import (
-	"github.com/fieldpost/fieldpost/internal/checklist"
-	"github.com/fieldpost/fieldpost/internal/records"
-)
+import "github.com/fieldpost/fieldpost/internal/checklist"
 
 // PublishChecklist puts a checklist of this installation into force, as the
 // server's operator. published is false where it is in force already.
 func (s *Services) PublishChecklist(form *checklist.Form) (published bool, err error) {
-	return s.Store.PublishChecklist(form.Checklists(), s.Shipped, records.ActorOperator)
+	return s.Store.PublishChecklist(form)
 }

@@ -33,5 +33,5 @@ func LintTriage(fsys fs.FS) []checklist.Fault {
 
 // ApplyTriageRules puts rules in force as the server's operator.
 func (s *Services) ApplyTriageRules(r *TriageRules) (before triage.Name, err error) {
-	return s.Store.ApplyTriageRules(r, records.ActorOperator)
+	return s.Store.ApplyTriageRules(r, records.Audit{Actor: records.ActorOperator})
 }

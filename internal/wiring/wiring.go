@@ -137,7 +137,7 @@ func (s *Services) Prepare(app core.App) error {
 	}
 	var err error
 	s.Shipped, s.Entries = s.content.Lists, s.content.Entries
-	s.Store.Catalog = checklist.NewCatalog(s.Shipped)
+	s.Store.Catalog, s.Store.Shipped, s.Store.Content = checklist.NewCatalog(s.Shipped), s.Shipped, content.Files
 	if s.Store.Triage, err = triage.Load(content.Files); err != nil {
 		return err
 	}
