@@ -13,7 +13,7 @@ type Collection struct {
 	// (PUSH-6). It is no rule of PocketBase's: no request writes such a record.
 	Repair Rule
 	// Manage is who may revoke and wipe such a device, offboard such a person,
-	// or say that such a line was verified. No rule of PocketBase's either: it is asked by the endpoints.
+	// write such a draft, or say that such a line was verified. No rule of PocketBase's either: it is asked by the endpoints.
 	Manage Rule
 	// Adopt is who may make a record here out of another person's refused
 	// mutation, beside those who may create one anyway.
@@ -136,6 +136,15 @@ var Table = map[string]Collection{
 		List:     allOf{anyone, flag{"published"}},
 		Fields:   fields(server, "key", "version", "locale", "title", "items", "published"),
 		Audience: func(Values) []string { return []string{"all"} },
+	},
+	// An organization's own checklists before they are in force. Only the
+	// endpoints write them: what is published never changes.
+	"checklist_drafts": {
+		Name:     "checklist_drafts",
+		List:     anyOf{isAdmin, orgCoord},
+		Manage:   anyOf{isAdmin, orgCoord},
+		Fields:   fields(server, "organization", "key", "version", "title", "form", "revision", "state", "changed_by", "changed"),
+		Audience: func(r Values) []string { return append(coordinatorAudience(r), "a") },
 	},
 	"hotlines": contentRow("hotlines", anyone, "verified_on"),
 	"guidance": contentRow("guidance", anyone),

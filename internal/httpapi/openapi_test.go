@@ -224,6 +224,7 @@ func TestOpenAPI(t *testing.T) {
 		c.signIns(newEdge(t))
 		c.reports(e)
 		c.hotlines(e)
+		c.content(e)
 		c.sealed(e)
 		c.duty(e)
 		c.counts(e)
