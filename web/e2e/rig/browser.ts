@@ -14,6 +14,11 @@ export class Browser {
   readonly profile: string;
   private process: ChildProcess | undefined;
   private connection: Connection | undefined;
+  /** Where its debugging interface listens while it runs. */
+  port = 0;
+
+  /** Whether it promises to keep what pages store. */
+  keeps = true;
 
   constructor(profile = join(folder(), 'profile')) {
     this.profile = profile;
@@ -44,9 +49,12 @@ export class Browser {
       });
       started.once('exit', (code) => { clearTimeout(late); reject(new Error(`the browser ended with ${code}; it said: ${said}`)); });
     });
+    this.port = Number(new URL(address).port);
     this.connection = await chromium.connectOverCDP(address);
     const context = this.connection.contexts()[0];
     if (!context) throw new Error('the browser has no context');
+    // As on a home screen, where a browser promises to keep what a page stores.
+    if (this.keeps) await (await this.connection.newBrowserCDPSession()).send('Browser.grantPermissions', { permissions: ['durableStorage'] });
     return context.pages()[0] ?? context.newPage();
   }
 

@@ -1,5 +1,5 @@
 // What a person does on the field app's screens, by the words that stand there.
-import { expect, type Locator, type Page } from '@playwright/test';
+import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
 import { say, type Fill } from '../../ui/text.ts';
 import { en, type Key } from '../../field/strings/en.ts';
 import { es } from '../../field/strings/es.ts';
@@ -11,11 +11,38 @@ export class Phone {
   language: 'en' | 'es' = 'en';
   readonly browser: Browser;
   private shown: Page | undefined;
+  /** What is done to the browser each time it is switched on, before the app is opened. */
+  before: ((context: BrowserContext) => Promise<void>) | undefined;
   /** Errors that the page did not catch. */
   readonly errors: string[] = [];
 
-  constructor(readonly url: string, profile?: string) {
-    this.browser = new Browser(profile);
+  constructor(readonly url: string, at?: string | Browser) {
+    this.browser = at instanceof Browser ? at : new Browser(at);
+  }
+
+  /** The same phone's app in one more tab. */
+  async tab(): Promise<Phone> {
+    const other = new Phone(this.url, this.browser);
+    other.language = this.language;
+    await other.show(await this.browser.context.newPage(), '/');
+    return other;
+  }
+
+  private async show(page: Page, path: string): Promise<void> {
+    this.shown = page;
+    page.setDefaultTimeout(30_000);
+    page.on('pageerror', (e) => this.errors.push(String(e)));
+    await page.goto(this.url + path);
+  }
+
+  /** The banner of what goes wrong. */
+  get banner(): Locator {
+    return this.page.getByRole('region', { name: this.t('state.attention') });
+  }
+
+  /** The network is there again. */
+  async online(): Promise<void> {
+    await this.page.evaluate(() => void dispatchEvent(new Event('online')));
   }
 
   get page(): Page {
@@ -23,9 +50,10 @@ export class Phone {
     return this.shown;
   }
 
-  /** Switches it on and opens the app, `path` after its address. */
-  async on(path = '/'): Promise<this> {
+  /** Switches it on and opens the app, `path` after its address; `before` it is opened, what watches the page gets it. */
+  async on(path = '/', before?: (page: Page) => Promise<unknown>): Promise<this> {
     this.shown = await this.browser.start();
+    await before?.(this.shown);
     this.shown.setDefaultTimeout(30_000);
     this.shown.on('pageerror', (e) => this.errors.push(String(e)));
     await this.shown.goto(this.url + path);
@@ -53,6 +81,12 @@ export class Phone {
   async spanish(): Promise<void> {
     await this.page.getByRole('button', { name: 'Español' }).click();
     this.language = 'es';
+  }
+
+  /** Sets it up, in the language that FIELDPOST_E2E_LANGUAGE names: each of these ways can be walked in both. */
+  async setUp(): Promise<void> {
+    if (process.env.FIELDPOST_E2E_LANGUAGE === 'es') await this.spanish();
+    await this.enrol();
   }
 
   /** From an invite's link to Home. */

@@ -1,0 +1,107 @@
+// What measures inside of a page: when a tap is on the disk, when a screen
+// stands, how long each frame took.
+import type { BrowserContext, CDPSession, Page } from '@playwright/test';
+import { readFileSync } from 'node:fs';
+
+export interface Frames { p50: number; p95: number; worst: number; n: number; end: number }
+
+interface Inside {
+  taps: number[];
+  commits: number[];
+  shown: { [selector: string]: number };
+}
+
+/** Watches every page of a context from its first line on: taps, commits of the store, and when what `stands` names is first painted. */
+export async function watch(context: BrowserContext, stands: readonly string[]): Promise<void> {
+  await context.addInitScript((selectors: string[]) => {
+    const inside: Inside = { taps: [], commits: [], shown: {} };
+    (globalThis as unknown as { measured: Inside }).measured = inside;
+    for (const kind of ['click', 'keydown']) addEventListener(kind, (e) => { if (e.isTrusted) inside.taps.push(e.timeStamp); }, { capture: true });
+    // A program of its own may not touch this; a transaction of the store is on the disk when it is complete.
+    const open = IDBDatabase.prototype.transaction;
+    IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...args: Parameters<typeof open>) {
+      const tx = open.apply(this, args);
+      if (args[1] === 'readwrite') tx.addEventListener('complete', () => inside.commits.push(performance.now()));
+      return tx;
+    } as typeof open;
+    const left = new Set(selectors);
+    const look = (): void => {
+      for (const s of left) {
+        if (!document.querySelector(s)) continue;
+        left.delete(s);
+        // Painted: after the next frame.
+        requestAnimationFrame(() => setTimeout(() => { inside.shown[s] = performance.now(); }));
+      }
+      if (left.size === 0) seen.disconnect();
+    };
+    const seen = new MutationObserver(look);
+    seen.observe(document, { childList: true, subtree: true, attributes: true });
+  }, stands as string[]);
+}
+
+const inside = (page: Page): Promise<Inside> => page.evaluate(() => (globalThis as unknown as { measured: Inside }).measured);
+
+/** Ms from the page's beginning until it was painted. */
+export async function shownAt(page: Page, selector: string): Promise<number> {
+  await page.waitForFunction((s) => (globalThis as unknown as { measured: Inside }).measured.shown[s] !== undefined, selector, { timeout: 120_000 });
+  return (await inside(page)).shown[selector] as number;
+}
+
+/** Ms from a tap to the end of the first transaction after it. */
+export async function tapToDisk(page: Page, tap: () => Promise<unknown>): Promise<number> {
+  const before = (await inside(page)).taps.length;
+  await tap();
+  await page.waitForFunction((n) => {
+    const m = (globalThis as unknown as { measured: Inside }).measured;
+    const at = m.taps[n];
+    return at !== undefined && m.commits.some((c) => c > at);
+  }, before, { timeout: 60_000 });
+  const m = await inside(page);
+  const at = m.taps[before] as number;
+  return (m.commits.find((c) => c > at) as number) - at;
+}
+
+/** Makes the page's own thread as slow as a cheap phone's. */
+export async function slow(context: BrowserContext, page: Page, rate: number): Promise<CDPSession> {
+  const session = await context.newCDPSession(page);
+  await session.send('Emulation.setCPUThrottlingRate', { rate });
+  return session;
+}
+
+/** Scrolls to the end, or for as long as given, `step` px a frame, and gives how long the frames took. */
+export function scroll(page: Page, selector: string, step: number, ms: number): Promise<Frames> {
+  return page.evaluate(({ selector, step, ms }) => new Promise<Frames>((resolve, reject) => {
+    const node = selector ? document.querySelector(selector) : document.scrollingElement;
+    if (!node) { reject(new Error(`there is no ${selector}`)); return; }
+    const frames: number[] = [];
+    let last = 0;
+    let began = 0;
+    let down = 1;
+    const next = (at: number): void => {
+      if (last) frames.push(at - last);
+      else began = at;
+      last = at;
+      if (at - began > ms) {
+        const all = frames.sort((a, b) => a - b);
+        const of = (p: number): number => all[Math.min(all.length - 1, Math.floor(all.length * p))] ?? 0;
+        resolve({ p50: of(0.5), p95: of(0.95), worst: of(1), n: all.length, end: node.scrollHeight });
+        return;
+      }
+      const before = node.scrollTop;
+      node.scrollTop += step * down;
+      if (node.scrollTop === before) down = -down; // at an end: back
+      requestAnimationFrame(next);
+    };
+    requestAnimationFrame(next);
+  }), { selector, step, ms });
+}
+
+/** The device library in a page, past its content policy: `fill` in fill.ts. */
+export async function library(page: Page): Promise<void> {
+  const path = process.env.FIELDPOST_BENCH_SCRIPT;
+  if (!path) throw new Error('the global set-up has built no library');
+  const session = await page.context().newCDPSession(page);
+  const { exceptionDetails } = await session.send('Runtime.evaluate', { expression: `${readFileSync(path, 'utf8')};globalThis.fill = fill;` });
+  await session.detach();
+  if (exceptionDetails) throw new Error(exceptionDetails.text);
+}
