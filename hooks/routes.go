@@ -31,6 +31,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	bindLoss(r, s)
 	bindReports(r, s)
 	bindHotlines(r, s)
+	bindExports(r, s)
 	bindContent(r, s)
 
 	sync := r.Group("/api/sync")

@@ -42,6 +42,17 @@ var wordsOf = map[string]map[string]string{
 		"day.0": "Sunday", "day.1": "Monday", "day.2": "Tuesday", "day.3": "Wednesday", "day.4": "Thursday", "day.5": "Friday", "day.6": "Saturday",
 		"month.1": "January", "month.2": "February", "month.3": "March", "month.4": "April", "month.5": "May", "month.6": "June",
 		"month.7": "July", "month.8": "August", "month.9": "September", "month.10": "October", "month.11": "November", "month.12": "December",
+
+		"column.id": "Report", "column.kind": "Kind", "column.happened": "Happened", "column.until": "Until", "column.arrived": "Arrived", "column.clock": "Clock",
+		"column.organization": "Organization", "column.site": "Site", "column.venue": "Kind of place", "column.cell": "Area (coarse cell)", "column.latitude": "Latitude",
+		"column.longitude": "Longitude", "column.checklist": "Checklist", "column.version": "Version", "column.signs": "Signs", "column.emergency_signs": "Emergency signs",
+		"column.strong_signs": "Strong signs", "column.context_signs": "Signs weak alone", "column.people": "How many people", "column.persons": "Persons",
+		"column.minor_possible": "Somebody may be under 18", "column.vehicles": "Vehicles", "column.outreach": "Handed out",
+		"column.manager_involved": "A manager may be involved", "column.urgency": "Urgency", "column.status": "State", "column.closed_as": "Closed as",
+		"column.opened": "Opened", "column.note": "In the words of who saw it", "kind.of.observations": "observation", "kind.of.submissions": "checklist", "answer.yes": "yes",
+		"answer.no": "no", "answer.unsure": "not sure", "triage.open": "open", "triage.emergency": "emergency", "triage.review": "review", "triage.context": "context",
+		"triage.closed": "closed", "closed.insufficient": "not enough to go on", "closed.duplicate": "duplicate", "closed.explained": "explained",
+		"closed.no_basis": "no basis", "closed.referred": "referred",
 	},
 	"es": {
 		"title.read_aloud": "Hoja para leer en voz alta al dar un aviso", "title.web_form": "Aviso en partes, para copiar en el formulario de internet",
@@ -90,6 +101,17 @@ var wordsOf = map[string]map[string]string{
 		"day.0": "domingo", "day.1": "lunes", "day.2": "martes", "day.3": "miércoles", "day.4": "jueves", "day.5": "viernes", "day.6": "sábado",
 		"month.1": "enero", "month.2": "febrero", "month.3": "marzo", "month.4": "abril", "month.5": "mayo", "month.6": "junio",
 		"month.7": "julio", "month.8": "agosto", "month.9": "septiembre", "month.10": "octubre", "month.11": "noviembre", "month.12": "diciembre",
+
+		"column.id": "Reporte", "column.kind": "Tipo", "column.happened": "Pasó", "column.until": "Hasta", "column.arrived": "Llegó", "column.clock": "Reloj",
+		"column.organization": "Organización", "column.site": "Lugar", "column.venue": "Tipo de lugar", "column.cell": "Zona (celda aproximada)", "column.latitude": "Latitud",
+		"column.longitude": "Longitud", "column.checklist": "Lista", "column.version": "Versión", "column.signs": "Señales", "column.emergency_signs": "Señales de emergencia",
+		"column.strong_signs": "Señales fuertes", "column.context_signs": "Señales débiles por sí solas", "column.people": "Cuántas personas", "column.persons": "Personas",
+		"column.minor_possible": "Puede haber alguien menor de 18", "column.vehicles": "Vehículos", "column.outreach": "Se entregó",
+		"column.manager_involved": "Puede que un gerente esté involucrado", "column.urgency": "Urgencia", "column.status": "Estado", "column.closed_as": "Cerrado como",
+		"column.opened": "Abierto", "column.note": "En palabras de quien lo vio", "kind.of.observations": "observación", "kind.of.submissions": "lista", "answer.yes": "sí",
+		"answer.no": "no", "answer.unsure": "no sé", "triage.open": "abierto", "triage.emergency": "emergencia", "triage.review": "revisión", "triage.context": "contexto",
+		"triage.closed": "cerrado", "closed.insufficient": "no alcanza", "closed.duplicate": "duplicado", "closed.explained": "explicado", "closed.no_basis": "sin base",
+		"closed.referred": "referido",
 	},
 }
 

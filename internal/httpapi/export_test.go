@@ -10,3 +10,6 @@ var StockDoors = stockDoors
 
 // SetDecodeWait changes how long a push waits for a place.
 func SetDecodeWait(d time.Duration) { decodeWait = d }
+
+// Exporting are the places of the files that are being written.
+var Exporting = exporting

@@ -227,6 +227,7 @@ func TestOpenAPI(t *testing.T) {
 		c.content(e)
 		c.sealed(e)
 		c.duty(e)
+		c.exports(e)
 		c.counts(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {

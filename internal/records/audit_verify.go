@@ -3,6 +3,8 @@ package records
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -243,4 +245,31 @@ func sameJSON(want any, text string) bool {
 	raw, err := json.Marshal(want)
 	have, haveErr := json.Marshal(decode([]byte(text)))
 	return err == nil && haveErr == nil && bytes.Equal(raw, have)
+}
+
+// VerifyAudit checks the journal's whole chain, and in it the audit, of the
+// server that runs: as VerifyAuditOf does with a folder, over one moment of the
+// database.
+func (s *Store) VerifyAudit() (report *AuditReport, err error) {
+	pool, ok := s.App.ConcurrentDB().(*dbx.DB)
+	if !ok {
+		return nil, errors.New("verify audit: inside a transaction")
+	}
+	tx, err := pool.BeginTx(context.Background(), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("verify audit: %w", err)
+	}
+	defer func() {
+		if end := tx.Rollback(); end != nil && err == nil { // nothing was written
+			err = fmt.Errorf("verify audit: %w", end)
+		}
+	}()
+	chain, err := journal.NewReader(tx).Verify()
+	if err != nil {
+		return nil, err
+	}
+	if chain.Bad != 0 {
+		return &AuditReport{Bad: fmt.Sprintf("the journal's chain is broken at entry %d: %s", chain.Bad, chain.Why)}, nil
+	}
+	return VerifyAuditOf(tx)
 }

@@ -162,22 +162,31 @@ func (v *Sight) records(c *core.Collection, q *dbx.SelectQuery) ([]*core.Record,
 	}
 	out := make([]*core.Record, 0, len(rows))
 	for _, row := range rows {
-		r := core.NewRecord(c)
-		for _, f := range c.Fields {
-			var raw any
-			if text := row[f.GetName()]; text.Valid {
-				raw = text.String
-			}
-			value, err := f.PrepareValue(r, raw)
-			if err != nil {
-				return nil, err
-			}
-			r.SetRaw(f.GetName(), value)
+		r, err := recordFrom(c, row)
+		if err != nil {
+			return nil, err
 		}
-		r.MarkAsNotNew()
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// recordFrom makes a record of a row of its table.
+func recordFrom(c *core.Collection, row dbx.NullStringMap) (*core.Record, error) {
+	r := core.NewRecord(c)
+	for _, f := range c.Fields {
+		var raw any
+		if text := row[f.GetName()]; text.Valid {
+			raw = text.String
+		}
+		value, err := f.PrepareValue(r, raw)
+		if err != nil {
+			return nil, err
+		}
+		r.SetRaw(f.GetName(), value)
+	}
+	r.MarkAsNotNew()
+	return r, nil
 }
 
 // slow is the list API's own way: for auth collections, whose e-mails it
