@@ -34,11 +34,13 @@ func bindStart(app core.App, s *wiring.Services) {
 		bindRoutes(e.Router, s)
 		s.Exchange.Start()
 		s.Alerts.Start()
+		s.API.Media.Start()
 		return e.Next()
 	}})
 	app.OnTerminate().Bind(&hook.Handler[*core.TerminateEvent]{Id: "fieldpostStop", Func: func(e *core.TerminateEvent) error {
 		// Requests have ended (PocketBase's own handler runs first); the
 		// writer must end before the database closes.
+		s.API.Media.Close()
 		s.Alerts.Close()
 		s.Exchange.Close()
 		return e.Next()

@@ -47,6 +47,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	sync.POST("/recovery", httpapi.Handle(s.API.Recover))
 	sync.POST("/pull", httpapi.Handle(s.API.Pull))
 	sync.POST("/wipe", httpapi.Handle(s.API.Wipe))
+	bindPhotos(sync, s)
 	sync.POST("/quarantine/{id}/release", httpapi.Handle(s.API.Release))
 	sync.POST("/quarantine/{id}/adopt", httpapi.Handle(s.API.Adopt))
 	sync.Any("/{path...}", s.API.NotFound)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -31,8 +32,11 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return w.Observation(""), true
 	case "submissions":
 		return w.submission(), true
-	case "addenda", "tips":
+	case "addenda", "tips", "attachments":
 		more := map[string]any{"text": "more"}
+		if collection == "attachments" {
+			more = aPhoto()
+		}
 		if collection == "tips" {
 			more = map[string]any{"channel": "call", "at": "2026-01-11 06:00:00.000Z"}
 		}
@@ -43,7 +47,7 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		}{{"observation", w.obs}, {"submission", w.subs}} {
 			for by, report := range c.of {
 				own := by == p.name
-				if access.Role(p.User.Role) == access.Coordinator {
+				if access.Role(p.User.Role) == access.Coordinator && collection != "attachments" {
 					r, err := w.App.FindRecordById(c.field+"s", report)
 					if err != nil {
 						w.T.Fatal(err)
@@ -89,10 +93,15 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 	return nil, false
 }
 
+// aPhoto is the record of a photo, but for the report.
+func aPhoto() map[string]any {
+	return map[string]any{"kind": "place", "type": "image/jpeg", "bytes": 4711, "sha256": strings.Repeat("0a", 32)}
+}
+
 // edits are a harmless change for each collection.
 var edits = map[string]map[string]any{
 	"organizations": {"type": "outreach"}, "users": {"locale": "pt"}, "sites": {"notes": "m"}, "checklists": {"title": "x"},
-	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50}, "tips": {"reference": "T-2"},
+	"observations": {"note": "x"}, "submissions": {"note": "x"}, "addenda": {"text": "x"}, "triage": {"note": "m"}, "triage_rules": {"turn": 50}, "tips": {"reference": "T-2"}, "attachments": {"kind": "vehicle"},
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true}, "seals": {"reason": "x"},
 	"hotlines": {"verified_on": "2026-01-11"}, "guidance": {"published": false}, "venues": {"published": false}, "industries": {"published": false},
 	"routing_profiles": {"published": false}, "published_statistics": {"published": false},
@@ -179,7 +188,7 @@ func TestWriting(t *testing.T) {
 		t.Run("[ACCESS] [PUSH-8] "+p.name+" deletes what the table lets them, over REST as by push", func(t *testing.T) {
 			for name, row := range access.Table {
 				for i, v := range w.disposable(name, p) {
-					if name != "sites" && (!seeded[name+id(v)] || i >= 3 && row.Delete == nil) {
+					if name != "sites" && name != "attachments" && (!seeded[name+id(v)] || i >= 3 && row.Delete == nil) {
 						continue
 					}
 					want := row.Delete != nil && row.Delete.Holds(who, v)
@@ -215,9 +224,23 @@ func TestWriting(t *testing.T) {
 	})
 }
 
-// disposable gives records for a person to delete: of sites new ones, of their
+// disposable gives records for a person to delete: of sites and photos new ones, of their
 // organization and of another; of the others those that are there.
 func (w *world) disposable(collection string, p *person) []access.Values {
+	if collection == "attachments" {
+		var out []access.Values
+		for _, by := range []string{"worker A", "worker B"} {
+			photo := aPhoto()
+			photo["observation"] = w.must(by, "observations", w.Observation(""))
+			made := w.must(by, collection, photo)
+			for _, v := range w.all(collection) {
+				if id(v) == made {
+					out = append(out, v)
+				}
+			}
+		}
+		return out
+	}
 	if collection != "sites" {
 		return w.all(collection)
 	}

@@ -226,6 +226,17 @@ var Table = map[string]Collection{
 			server, "earlier", "organization", "author"),
 		Audience: reportAudience,
 	},
+	// A photo of a place or vehicle: with its report, for whoever may see that
+	// (R13). A coordinator takes out one that should not be there.
+	"attachments": {
+		Name:   "attachments",
+		List:   anyOf{ownAuthor, orgCoord},
+		Create: allOf{roleIs{Worker, Staff}, notSent{"stored", "organization", "author"}},
+		Delete: orgCoord,
+		Fields: with(fields(once, "observation", "submission", "kind", "type", "bytes", "sha256", "raw_sha256"),
+			server, "stored", "organization", "author"),
+		Audience: reportAudience,
+	},
 	// Which rules put reports in order. Nothing in them is about a report.
 	"triage_rules": {
 		Name:     "triage_rules",

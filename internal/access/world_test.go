@@ -3,6 +3,7 @@ package access_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -161,6 +162,14 @@ func (w *world) seedReports() {
 	tip("staff X1", "submission", w.subs["staff X1"])
 	tip("coordinator A", "observation", w.obs["worker A"])
 	tip("coordinator B", "observation", w.obs["worker B"])
+	for _, o := range []string{w.ngoA, w.ngoB} {
+		w.set("organizations", o, map[string]any{"allows": []string{"photos"}})
+	}
+	for by, of := range map[string]map[string]any{"worker A": {"observation": w.obs["worker A"]}, "staff X1": {"submission": w.subs["staff X1"]}, "worker B": {"observation": w.obs["worker B"]}} {
+		photo := aPhoto()
+		maps.Copy(photo, of)
+		w.must(by, "attachments", photo)
+	}
 }
 
 // seedRepair works on triage, makes conflicts on triage and a site, has

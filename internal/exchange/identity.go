@@ -73,7 +73,7 @@ func aboutSelf(tx *records.Tx, m *wire.Received) (bool, error) {
 	for _, v := range list {
 		op, _ := v.(map[string]any)
 		collection, fields := word(op["collection"]), map[string]any(nil)
-		if collection != "submissions" && collection != "addenda" || word(op["op"]) != wire.OpCreate {
+		if collection != "submissions" && collection != "addenda" && collection != "attachments" || word(op["op"]) != wire.OpCreate {
 			continue
 		}
 		fields, _ = op["fields"].(map[string]any)

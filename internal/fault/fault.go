@@ -38,6 +38,13 @@ const (
 	SlowDown            Code = "slow_down"
 	Busy                Code = "busy"
 	QuarantineFull      Code = "quarantine_full"
+	WrongOffset         Code = "wrong_offset"
+	TusVersion          Code = "tus_version"
+	PhotoTooLarge       Code = "photo_too_large"
+	WrongContentType    Code = "wrong_content_type"
+	PhotoDiffers        Code = "photo_differs"
+	PhotoHasMetadata    Code = "photo_has_metadata"
+	NoRoom              Code = "no_room"
 	Internal            Code = "internal"
 )
 
@@ -79,11 +86,18 @@ var kinds = map[Code]kind{
 	DeviceExists:        {409, Never, "Make a new device id and enrol with that."},
 	NotHeld:             {409, Never, "Look at it again: somebody has dealt with it."},
 	WipeWithdrawn:       {409, Never, "Nothing is to be wiped. Go on."},
+	WrongOffset:         {409, Never, "Ask how far it is, and go on from there. Nothing is lost."},
+	TusVersion:          {412, Never, "Speak version 1.0.0 of tus."},
 	TooLarge:            {413, Split, "Send less at once."},
+	PhotoTooLarge:       {413, Never, "Make the photo smaller. The report itself is not held up."},
+	WrongContentType:    {415, Never, "Send it as application/offset+octet-stream."},
+	PhotoDiffers:        {422, Never, "Send it once more from the start. The report itself is not held up."},
+	PhotoHasMetadata:    {422, Never, "Make the photo anew, as the app does: a picture and nothing else."},
 	UpgradeRequired:     {426, Never, "Update the app. What you saved can still be sent."},
 	SlowDown:            {429, Later, "Wait a moment. Nothing is lost."},
 	Busy:                {503, Later, "The server is busy. It is kept and sent again."},
 	QuarantineFull:      {503, Later, "A coordinator must look at what waits. It is kept on this device."},
+	NoRoom:              {507, Later, "An administrator must make room. The photo is kept on this device."},
 	Internal:            {500, Later, "Something broke on the server. It is kept and sent again."},
 }
 

@@ -23,6 +23,8 @@ var table = map[Code]struct {
 	"invite_invalid": {403, "never"}, "invite_expired": {403, "never"}, "invite_used": {403, "never"}, "invite_ended": {403, "never"}, "challenge_expired": {403, "renew"},
 	"not_found":     {404, "never"},
 	"device_forked": {409, "renew"}, "device_exists": {409, "never"}, "not_held": {409, "never"}, "wipe_withdrawn": {409, "never"},
+	"wrong_offset": {409, "never"}, "tus_version": {412, "never"}, "photo_too_large": {413, "never"}, "wrong_content_type": {415, "never"},
+	"photo_differs": {422, "never"}, "photo_has_metadata": {422, "never"}, "no_room": {507, "later"},
 	"too_large":        {413, "split"},
 	"upgrade_required": {426, "never"},
 	"slow_down":        {429, "later"},

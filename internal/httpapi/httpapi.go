@@ -22,6 +22,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/exchange"
 	"github.com/fieldpost/fieldpost/internal/export"
 	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/media"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/signin"
 	"github.com/fieldpost/fieldpost/internal/wire"
@@ -34,6 +35,7 @@ type API struct {
 	SignIn   *signin.Service
 	Store    *records.Store
 	Export   *export.Service
+	Media    *media.Service
 	Alerts   bool // mail is sent about emergencies that nobody opens (R23)
 }
 

@@ -227,6 +227,7 @@ func TestOpenAPI(t *testing.T) {
 		c.content(e)
 		c.sealed(e)
 		c.duty(e)
+		c.photos(e)
 		c.exports(e)
 		c.counts(e)
 	})

@@ -36,11 +36,12 @@ const (
 	ActInvite         = "invite"          // an invite was made, or ended
 	ActSignInLock     = "sign_in_lock"    // somebody was locked out of signing in, or let in again
 	ActAlert          = "alert"           // an on-call list was alerted of an unopened emergency
+	ActPhotoRemove    = "photo_remove"    // a photo was taken out of a report
 )
 
 // Acts are all of them, in the order above.
 var Acts = []string{ActUnseal, ActSealedRead, ActExport, ActRoleChange, ActRevoke, ActWipe, ActOffboard, ActSettings,
-	ActSuperuserWrite, ActAdopt, ActRelease, ActInvite, ActSignInLock, ActAlert}
+	ActSuperuserWrite, ActAdopt, ActRelease, ActInvite, ActSignInLock, ActAlert, ActPhotoRemove}
 
 // Actors that are no person.
 const (
@@ -218,6 +219,11 @@ func (s *Store) auditBeside(tx core.App, w *Writer, op string, it thing, before,
 	if it.collection == dutyCollection && !bySuperuser {
 		return s.auditFor(tx, w, Audit{Act: ActSettings, Actor: w.Actor, Organization: textOf(now["organization"]), Collection: it.collection, Record: it.id,
 			Detail: map[string]any{"setting": dutyCollection, "fields": changedFields(before, now)}})
+	}
+	if it.collection == attachments && op == wire.OpDelete && w.Person != nil {
+		_, report := reportOf(before)
+		return s.auditFor(tx, w, Audit{Act: ActPhotoRemove, Actor: w.Actor, Organization: textOf(before["organization"]), Collection: attachments, Record: it.id,
+			Detail: map[string]any{"report": report, "kind": before["kind"]}})
 	}
 	if !bySuperuser && (it.collection != "users" || op != wire.OpUpdate) {
 		return nil

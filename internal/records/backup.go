@@ -75,10 +75,14 @@ func (s *Store) Backup(e *core.BackupEvent) (err error) {
 // OutOfBackups are the entries of a data folder that no backup holds and no
 // restore from the dashboard replaces: the installation key, the lock of the
 // running server, the head that it last had, where it listens, the keys of its
-// certificates, and what restores keep aside.
+// certificates, what restores keep aside, and photos that are not whole yet.
 func OutOfBackups(dir string) []string {
-	return []string{keysName(dir), LockFile, HeadFile, UpFile, core.LocalAutocertCacheDirName, planFile, replacedFolder}
+	return []string{keysName(dir), LockFile, HeadFile, UpFile, core.LocalAutocertCacheDirName, planFile, replacedFolder, UploadsFolder}
 }
+
+// UploadsFolder is the folder of a data folder in which photos come together.
+// What is there is not whole: phones have it, and begin again.
+const UploadsFolder = "uploads"
 
 func keysName(dir string) string { return filepath.Base(filepath.Dir(seal.KeyPath(dir))) }
 

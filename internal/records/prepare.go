@@ -49,6 +49,8 @@ func (s *Store) complete(app core.App, w *Writer, d *draft) error {
 		return s.prepareAddendum(app, w, d)
 	case "tips":
 		return s.prepareTip(app, w, d)
+	case attachments:
+		return s.prepareAttachment(app, w, d)
 	case dutyCollection:
 		return prepareDuty(w, d)
 	case "sites":

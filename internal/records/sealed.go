@@ -66,11 +66,11 @@ func AboutSelf(collection string, values map[string]any) bool {
 	return collection == "submissions" && about == "self"
 }
 
-// NamesUnnamed tells whether an addendum is to a report that nobody is named
-// with: whoever adds to it is then not named either.
+// NamesUnnamed tells whether an addendum or a photo is to a report that nobody
+// is named with: whoever adds to it is then not named either.
 func (t *Tx) NamesUnnamed(collection string, values map[string]any) (bool, error) {
 	id, _ := values["submission"].(string)
-	if collection != "addenda" || id == "" {
+	if collection != "addenda" && collection != attachments || id == "" {
 		return false, nil
 	}
 	row, err := t.Find("submissions", id)

@@ -35,6 +35,8 @@ type Store struct {
 	Unbound bool
 	// Notify is told, after each commit, the scopes that it mattered to.
 	Notify func(scopes map[string]bool)
+	// Dropped is told, after the commit, of each photo's record that is gone.
+	Dropped func(attachment, sha256 string)
 	// Catalog knows the shipped indicators.
 	Catalog checklist.Catalog
 	// Triage are the shipped rules of triage, by version; at least one.

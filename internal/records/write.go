@@ -237,6 +237,8 @@ func (s *Store) beside(tx core.App, w *Writer, op string, it thing, before, now 
 		return s.moveServedBy(tx, w, it.id)
 	case name == "checklists":
 		s.checklists.Delete(it.id)
+	case name == attachments && op == wire.OpDelete:
+		s.letGo(tx, it.id, textOf(before["sha256"]))
 	case name == "quarantine" && (op == wire.OpDelete || changed("state") && now["state"] != "held"):
 		return w.Journal.Unhold(it.id)
 	case name == "users" && op == wire.OpUpdate:
@@ -329,14 +331,14 @@ func (s *Store) revokeHeirs(tx core.App, w *Writer, device string) error {
 	return nil
 }
 
-// moveChildren rewrites the organization that triage, addenda and tips carry when
-// that of their report changes.
+// moveChildren rewrites the organization that triage, addenda, tips and photos
+// carry when that of their report changes.
 func (s *Store) moveChildren(tx core.App, w *Writer, report thing, organization string) error {
 	field := "observation"
 	if report.collection == "submissions" {
 		field = "submission"
 	}
-	for _, c := range []string{"triage", "addenda", "tips"} {
+	for _, c := range []string{"triage", "addenda", "tips", attachments} {
 		if err := s.moveAll(tx, w, c, field+" = {:id}", map[string]any{"id": report.id}, organization); err != nil {
 			return err
 		}

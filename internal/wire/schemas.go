@@ -24,11 +24,12 @@ var OrganizationTypes = []string{"outreach", "service_provider", "law_enforcemen
 // organizations.allows (R2, R13).
 const (
 	AllowPlates     = "plates"
+	AllowPhotos     = "photos" // of places and vehicles
 	AllowStaffNotes = "staff_notes"
 )
 
 // Allowances are the elements that organizations.allows may have, sorted.
-var Allowances = []string{AllowPlates, AllowStaffNotes}
+var Allowances = []string{AllowPhotos, AllowPlates, AllowStaffNotes}
 
 // A successor says which field of the next schema carries on what a field said.
 // A field without one is not understood any more, and kept as such.
