@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 import { en } from './field/strings/en.ts';
 import { es } from './field/strings/es.ts';
+import { counties } from './build/counties.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const out = process.env.FIELDPOST_WEB_OUT ?? here('dist');
@@ -96,7 +97,7 @@ export default defineConfig({
   root: here('.'),
   base: '/',
   publicDir: here('field/public'),
-  plugins: [svelte(), content(), browserCrypto(), serviceWorker(), compressed()],
+  plugins: [svelte(), counties(here('../content/packs')), content(), browserCrypto(), serviceWorker(), compressed()],
   define: { __VERSION__: JSON.stringify('0.1.0') },
   build: {
     outDir: out,
