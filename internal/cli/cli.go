@@ -41,6 +41,7 @@ func Run(args []string, open Open) int {
 		mendCommand(), backupCommand(), restoreCommand(), versionCommand(), contentCommand(open), demoCommand(open), DeviceCommand())
 	root.AddCommand(triageCommand(open), tipCommand(open))
 	root.AddCommand(auditCommand(open))
+	root.AddCommand(exportCommand(open))
 	root.AddCommand(dutyCommand(open))
 	root.AddCommand(doctorCommand())
 	root.AddCommand(unsealCommand(open))
