@@ -199,6 +199,7 @@ func (w *world) seedRepair() {
 	w.refused(w.person("coordinator B").create("triage", map[string]any{"status": "open"}))
 	w.refused(w.person("police officer").create("observations", w.Observation("")))
 	for _, o := range []string{w.ngoA, w.ngoB} {
+		w.Make("checklist_drafts", map[string]any{"organization": o, "key": "night_walk", "version": 1, "title": odd, "form": map[string]any{"format": 2, "title::en": odd}, "revision": 1, "state": "draft"})
 		w.Make("lost_devices", map[string]any{"organization": o, "what": "tablet", "note": odd, "asked": "2026-01-11 04:55:00.000Z"})
 		w.Make("duty_hours", map[string]any{"organization": o, "zone": "America/Chicago", "hours": []any{map[string]any{"day": "fri", "from": "18:00", "to": "02:00"}}, "mail": []any{"night@example.org"}})
 		w.Make("duty_alerts", map[string]any{"organization": o, "triage": rig.ID(), "list": "first", "state": "sent", "people": 1, "at": "2026-01-11 04:55:00.000Z"})
@@ -208,7 +209,6 @@ func (w *world) seedRepair() {
 	}
 	w.Make("checklists", map[string]any{"key": "draft", "version": 1, "locale": "en", "title": "Draft", "items": "[]", "published": false})
 	for _, name := range []string{"hotlines", "guidance"} { // one that nobody is shown any more
-		w.Make("checklist_drafts", map[string]any{"organization": o, "key": "night_walk", "version": 1, "title": odd, "form": map[string]any{"format": 2, "title::en": odd}, "revision": 1, "state": "draft"})
 		r, err := w.App.FindFirstRecordByData(name, "published", true)
 		if err != nil {
 			w.T.Fatal(err)
