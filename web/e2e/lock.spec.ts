@@ -92,7 +92,7 @@ test('[R10] another PIN, longer: a wrong or mistyped one changes nothing, and th
       await phone.button('change').click();
     };
     await change('0000', '280419', '280419');
-    await expect(phone.says('set.pin.not')).toBeVisible();
+    await expect(phone.says('pin.left', { n: 9 })).toBeVisible();
     await change(PIN, '280419', '280418');
     await expect(phone.says('enrol.pin.differ')).toBeVisible();
     await change(PIN, '280419', '280419');

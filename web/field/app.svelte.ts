@@ -1,5 +1,5 @@
 import { AutoLock } from '../sdk/index.ts';
-import type { Draft, Session } from './model/session.ts';
+import type { Draft, Session, Unsaved } from './model/session.ts';
 import { prefs } from './prefs.svelte.ts';
 import { voice } from './voice.svelte.ts';
 
@@ -18,7 +18,17 @@ export type Screen =
   | { name: 'call' }
   | { name: 'self' }
   | { name: 'learn'; key?: string }
-  | { name: 'settings' };
+  | { name: 'settings' }
+  | { name: 'rejoin' };
+
+/**
+ * Why somebody begins with a new code.
+ * - `pin`: wrong PINs have wiped a vault; what waited is kept sealed, for a coordinator to ask for by a code
+ * - `wiped`: a coordinator had it wiped, and all of it was handed in
+ * - `evicted`: the browser cleared it: how much the server has, and how much it has not
+ * - `code`: the server let this phone go; the vault is still here
+ */
+export type Gone = { why: 'pin'; kept: number; code: string } | { why: 'wiped' } | { why: 'evicted'; there: number; lost: number } | { why: 'code' };
 
 /**
  * The app's one state: before a vault is open (`lock`), on the harmless page
@@ -29,8 +39,10 @@ class App {
   phase: 'lock' | 'away' | 'open' = $state('lock');
   session: Session | null = $state.raw(null);
   stack: Screen[] = $state.raw([{ name: 'home' }]);
-  /** The last tap is not on the disk. Every screen says it while it is so. */
-  unsaved = $state(false);
+  /** Why the last tap is not on the disk. Every screen says it while it is so. */
+  unsaved: Unsaved = $state('');
+  /** Why somebody begins with a new code; null: not so. */
+  gone: Gone | null = $state.raw(null);
   /** Keeps what was typed a moment ago; locking does it before its time. */
   readonly unkept = new Set<() => unknown>();
   /** A new version waits for a tap. */
@@ -86,17 +98,28 @@ class App {
     for (const keep of [...this.unkept]) keep();
     this.session?.lock();
     this.session = null;
-    this.unsaved = false;
+    this.unsaved = '';
     this.stack = [{ name: 'home' }];
     this.phase = 'lock';
   }
 
-  /** Quick exit: locks and shows a harmless page in the same history entry. */
+  /** Quick exit: locks and shows a harmless page in the same history entry; other tabs of the app lock too. */
   exit(): void {
     this.lock();
     this.phase = 'away';
+    others?.postMessage('lock');
+  }
+
+  /** Leaves for the page where a new code is entered. */
+  end(gone: Gone): void {
+    this.lock();
+    this.gone = gone;
   }
 }
+
+// Who leaves in a hurry leaves nothing open behind.
+const others = 'BroadcastChannel' in globalThis ? new BroadcastChannel('leave') : null;
+others?.addEventListener('message', () => { if (app.phase === 'open') app.lock(); });
 
 export const app = new App();
 

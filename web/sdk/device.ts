@@ -595,7 +595,7 @@ export class Device {
         device: st.id, name: st.name, enrolled: st.token !== '', person: st.person, belonging: st.belonging ?? {}, url: st.url, lineage: st.lineage.map((l) => l.id),
         saved: 0, waiting: 0, received: 0, seen: 0, attention: 0, corrected: 0, oldestWaiting: null, drafts: (await tx.all(DRAFTS)).size,
         pulled: st.viewEpoch !== null, resetting: st.resetting, lastContact: st.contact || null, offset: st.offset, problem: st.problem,
-        checked: st.checked || null, doubtful: Object.keys(st.doubtful).sort(), activity: this.activity, next: this.next,
+        checked: st.checked || null, doubtful: Object.keys(st.doubtful).sort(), rewound: st.rewound ?? null, wiping: this.session.order !== '', activity: this.activity, next: this.next,
       };
       for (const row of await everyRow(tx)) {
         status.saved++;

@@ -84,7 +84,7 @@ export async function enroll(s: Session, address: string, invite: string, name: 
   await s.store.write('note enrolment', async (tx) => {
     const now = await device(tx);
     const resealed = now.sealKey !== answer.sealKey;
-    if (forgotten) await sendAgain(tx, now); // nor has it anything of what this device handed in
+    if (forgotten) await sendAgain(tx, now, s.watch.now().wall); // nor has it anything of what this device handed in
     const { token: _, user, sealKey: __, ...belonging } = answer;
     Object.assign(now, { url: base, name, token, person: user, belonging, sealKey: answer.sealKey, limits, contact: got, problem: null });
     if (resealed) await sealAllRows(tx, now);

@@ -6,7 +6,7 @@ export { SdkError, explain, type ErrorKind } from './errors.ts';
 export { parseInvite } from './enroll.ts';
 export { reasonOf, wordOf, type Activity, type Reason, type Remedy, type Status, type Word } from './sync-state.ts';
 export { makeID, type Entry, type NewOp, type Saved } from './outbox.ts';
-export type { Phase, Problem, Ref } from './rows.ts';
+export type { Phase, Problem, Ref, Rewound } from './rows.ts';
 export type { ViewRecord } from './view.ts';
 export type { PushReport } from './push.ts';
 export type { Change, CheckReport, PullOptions, PullReport } from './pull.ts';

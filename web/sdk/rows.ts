@@ -66,6 +66,14 @@ export interface DeviceRow extends Identity {
   collections: string[];
   /** A reset has left records for waiting changes of their own (PULL-4). */
   stale: boolean;
+  /** When the server's history last went back for this device, and how much it had lost of it. Absent in stores of before. */
+  rewound?: Rewound;
+}
+
+/** What a server that was set back had lost of this device: it goes up again by itself (EPOCH-3). */
+export interface Rewound {
+  at: number;
+  notes: number;
 }
 
 export function newDeviceRow(identity: Identity): DeviceRow {

@@ -104,7 +104,7 @@ async function renew(s: Session, st: DeviceRow, signal?: AbortSignal): Promise<b
   const lost = known > 0;
   await s.store.write('note token', async (tx) => {
     const now = await device(tx);
-    if (lost) await sendAgain(tx, now);
+    if (lost) await sendAgain(tx, now, s.watch.now().wall);
     if (now.id === st.id) now.token = token;
     putDevice(tx, now);
   });
@@ -230,20 +230,23 @@ export async function sealAllRows(tx: Writing, st: DeviceRow): Promise<void> {
  * view begins anew: with the old cursor the next pull would tell of the same
  * rewind, and all go out once more.
  */
-export async function sendAgain(tx: Writing, st: DeviceRow): Promise<void> {
+export async function sendAgain(tx: Writing, st: DeviceRow, wall: number): Promise<void> {
+  let notes = 0;
   for (const row of await outbox(tx)) {
     if (row.phase !== 'acknowledged') continue;
+    notes++;
     putRow(tx, { ...row, phase: 'waiting', seq: 0, ack: 0 });
     tx.carried(posKey(row.pos), { delivered: 0 });
   }
   st.cursor = null;
+  if (notes > 0) st.rewound = { at: wall, notes };
 }
 
 /** Stores where the server stands. */
 export async function arrived(s: Session, tx: Writing, st: DeviceRow, a: Place, t: Timing): Promise<void> {
-  if (a.rewound) await sendAgain(tx, st);
-  s.order = a.wipe ?? '';
   const { wall, jumped } = s.watch.now();
+  if (a.rewound) await sendAgain(tx, st, wall);
+  s.order = a.wipe ?? '';
   if (jumped) st.clock = { ms: 0, counter: 0 }; // it starts anew with the next stamp
   st.offset = offsetOf(t, Date.parse(a.now));
   st.offsetAt = wall;

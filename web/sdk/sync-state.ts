@@ -1,5 +1,5 @@
 /** How things stand, as data: the five words for what a person saved (R4), and the state of the exchange. Texts are the screens'. */
-import type { OutboxRow, Phase, Problem } from './rows.ts';
+import type { OutboxRow, Phase, Problem, Rewound } from './rows.ts';
 import type { Belonging, Person } from './wire/messages.ts';
 
 /**
@@ -95,6 +95,10 @@ export interface Status {
   checked: number | null;
   /** Collections whose check fails. */
   doubtful: string[];
+  /** The server was set back and had lost something of this device, the last time that it was; null: never. */
+  rewound: Rewound | null;
+  /** The server has ordered this device to wipe itself: it hands everything in, and then obeys. */
+  wiping: boolean;
 
   activity: Activity;
   /** Of `resting`: when the next try is, Unix ms. */

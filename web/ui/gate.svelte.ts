@@ -19,10 +19,13 @@ export interface Person {
 /** What came of a PIN. `wait` is in seconds; `code` is for a coordinator. */
 export type Opened<S> =
   | { ok: true; session: S }
-  | { ok: false; wiped: boolean; damaged: boolean; left: number; wait: number; kept: number; code: string };
+  | { ok: false; wiped: boolean; damaged: boolean; trouble: Trouble; left: number; wait: number; kept: number; code: string };
+
+/** Why the store cannot be looked into now, though it is there: no connection to it, or a newer version of the program has it. "" is neither. */
+export type Trouble = '' | 'lost' | 'newer';
 
 /** Why joining did not work; each app has its words for it. `n` is minutes to wait. */
-export type Refused = { ok: false; why: 'offline' | 'invalid' | 'expired' | 'used' | 'exists' | 'wait' | 'failed'; n: number };
+export type Refused = { ok: false; why: 'offline' | 'invalid' | 'expired' | 'used' | 'exists' | 'wait' | 'failed' | 'full' | 'lost'; n: number };
 
 const LAST = 'last';
 
@@ -30,8 +33,16 @@ const refusals: Record<string, Refused['why']> = {
   invite_invalid: 'invalid', invite_expired: 'expired', invite_used: 'used', device_exists: 'exists',
 };
 
-function refused(code: string, kind: string, retryAfter: number): Refused {
+const troubleOf = (err: unknown): Trouble => {
+  const { kind, code } = explain(err);
+  return kind !== 'store' || code === 'store_damaged' ? '' : code === 'store_newer' ? 'newer' : 'lost';
+};
+
+/** Why a server, or this phone's own store, did not let somebody join: of an SdkError's members. */
+export function refused(code: string, kind: string, retryAfter: number): Refused {
   const no = (why: Refused['why'], n = 0): Refused => ({ ok: false, why, n });
+  if (kind === 'disk') return no('full');
+  if (kind === 'store') return no('lost');
   if (kind === 'offline' || kind === 'not_ours') return no('offline');
   const why = refusals[code];
   if (why) return no(why);
@@ -54,8 +65,8 @@ export class Gate<S> {
   person: Person | null = $state.raw(null);
   /** The code from a link's fragment, which is never sent anywhere by opening the link. */
   code = $state('');
-  /** iOS keeps a page's data only when it stands on the home screen. */
-  readonly installFirst = /iPhone|iPad/.test(navigator.userAgent) && !matchMedia('(display-mode: standalone)').matches;
+  /** Why it is not known who is here. It may pass: `refresh` looks again. */
+  trouble: Trouble = $state('');
   readonly #vaults: Vaults;
   readonly #app: Opener<S>;
 
@@ -69,7 +80,7 @@ export class Gate<S> {
   async start(): Promise<void> {
     // A link that is opened where the page already stands loads nothing anew.
     addEventListener('hashchange', () => this.#take());
-    await this.#list();
+    await this.refresh();
     this.ready = true;
   }
 
@@ -81,9 +92,14 @@ export class Gate<S> {
     history.replaceState(history.state, '', location.pathname);
   }
 
-  /** Reads again who is here: a PIN may have another length now. */
-  refresh(): Promise<void> {
-    return this.#list();
+  /** Reads again who is here: a PIN may have another length now. It fails in no way: `trouble` says it. */
+  async refresh(): Promise<void> {
+    try {
+      await this.#list();
+      this.trouble = '';
+    } catch (err) {
+      this.trouble = troubleOf(err) || 'lost';
+    }
   }
 
   async #list(): Promise<void> {
@@ -96,14 +112,19 @@ export class Gate<S> {
   }
 
   async open(id: string, secret: string): Promise<Opened<S>> {
-    const no = { ok: false as const, wiped: false, damaged: false, left: 0, wait: 0, kept: 0, code: '' };
+    const no = { ok: false as const, wiped: false, damaged: false, trouble: '' as Trouble, left: 0, wait: 0, kept: 0, code: '' };
     try {
       const device = await this.#vaults.unlock(id, secret);
       localStorage.setItem(LAST, id);
       return { ok: true, session: await this.#app.over(device, this.#vaults) };
     } catch (err) {
       const code = id.slice(0, 6).toUpperCase();
-      if (!(err instanceof UnlockError)) return { ...no, damaged: true, code };
+      const trouble = troubleOf(err);
+      if (trouble) return { ...no, trouble };
+      if (!(err instanceof UnlockError)) {
+        await this.refresh(); // it may be gone since the list was read
+        return { ...no, damaged: true, code };
+      }
       if (err.code === 'try_later') return { ...no, left: err.triesLeft, wait: Math.ceil(err.retryAfter / 1000) };
       if (err.code === 'wrong_secret') return { ...no, left: err.triesLeft };
       // A file has a line for each note.
@@ -131,13 +152,15 @@ export class Gate<S> {
 
   /** Makes a vault and a device of its own for one more person, and fetches what they may see. */
   async enrol(code: string, secret: string): Promise<{ ok: true; session: S } | Refused> {
-    const device = await this.#vaults.create(secret, this.#app.label(this.people.length + 1), WRONG_LIMIT);
+    let device: Device | undefined;
     try {
+      device = await this.#vaults.create(secret, this.#app.label(this.people.length + 1), WRONG_LIMIT);
       await device.enroll('', code, '');
     } catch (err) {
       const e = explain(err);
-      device.lock();
-      await this.#vaults.wipe(device.vault);
+      device?.lock();
+      // Half a vault would stand among the people; where not even that can be taken away, the next start shows it.
+      if (device) await this.#vaults.wipe(device.vault).catch((err: unknown) => void explain(err));
       return refused(e.code, e.kind, e.retryAfter);
     }
     localStorage.setItem(LAST, device.vault);

@@ -1,4 +1,5 @@
 import type { Text } from '../../ui/text.ts';
+import { wrongEn } from './wrong.en.ts';
 
 /** Every word of the board, in English. */
 export const en = {
@@ -259,6 +260,7 @@ export const en = {
   'history.arrived': 'Arrived; set to {urgency} by rule',
   'history.opened': 'Opened',
   'history.saved': 'Saved; person and device are not shown',
+  ...wrongEn,
 } as const satisfies Record<string, Text>;
 
 /** The key of a text. */

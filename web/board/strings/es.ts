@@ -1,5 +1,6 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
+import { wrongEs } from './wrong.es.ts';
 
 /** Every word of the board, in Spanish. Awaiting review by native speakers and practitioners (R25). */
 export const es: Translation<typeof en> = {
@@ -260,4 +261,5 @@ export const es: Translation<typeof en> = {
   'history.arrived': 'Llegó; la regla puso {urgency}',
   'history.opened': 'Abierto',
   'history.saved': 'Guardado; persona y teléfono no se muestran',
+  ...wrongEs,
 };

@@ -17,6 +17,8 @@ export class Browser {
   /** Where its debugging interface listens while it runs. */
   port = 0;
 
+  /** Flags of this one alone. */
+  readonly flags: string[] = [];
   /** Whether it promises to keep what pages store. */
   keeps = true;
 
@@ -32,7 +34,7 @@ export class Browser {
       '--disable-sync', '--disable-default-apps', '--disable-extensions', '--password-store=basic', '--mute-audio',
       // Nothing leaves this machine, whatever a page asks for.
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), 'about:blank',
+      ...this.flags, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), 'about:blank',
     ];
     // A group of its own, so that all of its processes end with it.
     const started = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });

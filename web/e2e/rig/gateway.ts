@@ -1,6 +1,6 @@
 // What stands between a phone and the server: a network that fails in the ways
 // that networks do. The phone knows this address alone.
-import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -27,6 +27,8 @@ export class Gateway {
   private still = false;
   /** Answers in the server's place, when it gives something. */
   meet: ((method: string, path: string) => { status: number; type: string; body: string } | undefined) | undefined;
+  /** Alters the headers of what goes on to the server. */
+  alter: ((path: string, headers: IncomingHttpHeaders) => void) | undefined;
   private readonly server: Server;
 
   private constructor(private readonly to: () => string, private readonly apps: string | undefined) {
@@ -80,7 +82,9 @@ export class Gateway {
       return void res.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' }).end(readFileSync(file));
     }
     const url = new URL(path, this.to());
-    const on = request(url, { method, headers: { ...req.headers, 'accept-encoding': 'identity' } }, (answer) => {
+    const headers: IncomingHttpHeaders = { ...req.headers, 'accept-encoding': 'identity' };
+    this.alter?.(path, headers);
+    const on = request(url, { method, headers }, (answer) => {
       res.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.on('data', (d: Buffer) => { seen.answer = Buffer.concat([seen.answer, d]); });
       answer.on('error', () => res.destroy());

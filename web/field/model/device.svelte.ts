@@ -1,19 +1,24 @@
 import { asked } from '../../sdk/checklist/asked.ts';
-import { explain, type Device, type Entry, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
+import { explain, parseInvite, UnlockError, type Device, type Entry, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
+import { refused } from '../../ui/gate.svelte.ts';
+import type { Fill } from '../../ui/text.ts';
+import { app } from '../app.svelte.ts';
 import { t } from '../words.svelte.ts';
 import type { Key } from '../strings/en.ts';
 import { newFilled, newStop, observation, submission } from './draft.ts';
+import { forget, note, noted } from './here.ts';
 import { live } from './live.svelte.ts';
-import type { About, Answer, Basis, Draft, Duty, Fault, Filled, Item, Link, List, Me, Place, Session, Stop } from './session.ts';
+import type { About, Answer, Basis, Draft, Duty, Fault, Filled, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session, Stop } from './session.ts';
+import { faultOf, troubleOf } from './trouble.ts';
 
-/** Beyond this a phone's clock is said to be wrong, ms: the server calls it "minutes" from here. */
-const CLOCK_WRONG = 5 * 60_000;
-/** Below this much room, in bytes, the phone is said to be almost full. */
-const LITTLE_ROOM = 20 * 1_048_576;
 /** How long a tap that is being written may keep the vault open after locking, ms. */
 const LAST_TAP = 1_000;
 /** Changes are gathered this long before the screen is made anew, ms. */
 const GATHER = 40;
+/** A store that cannot be reached is tried again after this, ms. */
+const REACH_AGAIN = 3_000;
+/** When the person read last that the server was set back. */
+const READ = 'rewoundRead';
 
 /** A duty list that the server told, and the phone keeps (R23). */
 interface DutyAnswer {
@@ -41,10 +46,14 @@ export class Live implements Session {
   duty: Duty | null = $state.raw(null);
   link: Link = $state.raw({ trouble: '', tried: null, sending: false });
   fault: Fault = $state('');
+  sums: Fill = $state.raw({});
 
   readonly #device: Device;
   readonly #vaults: Vaults;
   readonly #stop: () => void;
+  #kept: boolean | null = null; // the browser's promise
+  #keepsUp = false;
+  #over = false;
   readonly #keeping = new Set<Promise<void>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reading: Promise<void> = Promise.resolve();
@@ -55,7 +64,7 @@ export class Live implements Session {
     this.#device = device;
     this.#vaults = vaults;
     const change = device.onChange(() => this.#soon());
-    const again = () => { if (!document.hidden) device.nudge(); };
+    const again = () => { if (!document.hidden) { this.#keepUp(); device.nudge(); } };
     addEventListener('online', again);
     document.addEventListener('visibilitychange', again);
     this.#stop = () => {
@@ -69,18 +78,56 @@ export class Live implements Session {
   /** Opens the screens on an unlocked device: reads what is there, then keeps in step. */
   static async over(device: Device, vaults: Vaults): Promise<Live> {
     const s = new Live(device, vaults);
+    s.#kept = (await s.storage()).kept;
     await s.#read();
-    // Where waiting does not help, status() tells why and the screen says it.
-    device.keep().catch(() => s.#soon());
+    s.#keepUp();
     void s.#askDuty();
     return s;
   }
 
-  #soon(): void {
+  /** Keeps in step. Where waiting does not help it ends, and the screen says why; a person's next act begins it again. */
+  #keepUp(): void {
+    if (this.#keepsUp || this.#over) return;
+    this.#keepsUp = true;
+    this.#device.keep().catch((err: unknown) => this.#failed(err)).finally(() => { this.#keepsUp = false; });
+  }
+
+  /** Says what a failed reading or exchange leaves true. */
+  #failed(err: unknown): void {
+    if (this.#over) return;
+    const { kind, code } = explain(err);
+    const { vault } = this.#device;
+    if (kind === 'wiped') {
+      forget(vault);
+      return app.end({ why: 'wiped' });
+    }
+    if (code === 'vault_gone') {
+      // Wiped by another tab, which has said so there; or cleared by the browser.
+      if (!noted(vault)) return app.lock();
+      this.sums = this.#held();
+      this.fault = 'evicted';
+      return;
+    }
+    if (kind === 'store') {
+      this.fault = 'lost';
+      this.#soon(REACH_AGAIN);
+    } else this.#soon();
+  }
+
+  #held(): { there: number; lost: number } {
+    const there = this.items.filter((i) => i.state === 'received' || i.state === 'seen').length;
+    return { there, lost: this.items.length - there + this.drafts.length };
+  }
+
+  #soon(after = GATHER): void {
     clearTimeout(this.#timer);
+    if (this.#over) return;
     this.#timer = setTimeout(() => {
-      this.#reading = this.#reading.then(() => this.#read()).catch(() => undefined); // locked meanwhile: nothing to show
-    }, GATHER);
+      this.#reading = this.#reading.then(() => this.#read()).catch((err: unknown) => {
+        if (['store', 'wiped'].includes(explain(err).kind) || explain(err).code === 'vault_gone') this.#failed(err);
+        // Locked meanwhile: nothing to show.
+      });
+    }, after);
   }
 
   async #read(): Promise<void> {
@@ -92,18 +139,23 @@ export class Live implements Session {
       this.#content.at = status.lastContact ?? 0;
       await this.#readContent();
     }
+    const put = new Map(outbox.filter((e) => e.phase === 'waiting' && e.code).flatMap((e) => e.records.map((r) => [r.id, e.code] as const)));
     const parked = new Map<string, Entry>();
     for (const e of outbox) if (e.phase === 'parked') for (const r of e.records) if (r.op === 'create') parked.set(r.id, e);
     const made = new Map(outbox.flatMap((e) => e.records.filter((r) => r.op === 'create').map((r) => [r.id, e.made] as const)));
     const mine = [...observations, ...submissions].filter((r) => r.word !== null && r.word !== 'saved');
     this.link = {
-      trouble: status.problem === null ? '' : status.problem.code === 'no_server' ? 'offline' : status.problem.code === 'not_fieldpost' ? 'portal' : 'server',
+      trouble: troubleOf(status.problem),
       tried: status.problem?.at ?? null, sending: status.activity === 'syncing',
     };
-    this.items = mine.map((r) => this.#item(r, parked.get(r.id), made.get(r.id))).sort((a, b) => b.written - a.written);
+    this.items = mine.map((r) => this.#item(r, parked.get(r.id), made.get(r.id), put.get(r.id))).sort((a, b) => b.written - a.written);
     this.drafts = drafts.map((x) => ({ ...x.value, id: x.id, changed: x.changed }));
     this.duty ??= (await d.setting<Duty>('duty')) ?? null;
-    this.fault = await this.#faultOf(status.offset, status.problem?.code ?? '');
+    const room = await navigator.storage?.estimate?.();
+    const left = room?.quota !== undefined && room.usage !== undefined ? room.quota - room.usage : undefined;
+    this.sums = { n: status.rewound?.notes ?? 0 };
+    this.fault = faultOf(status, { room: left, kept: this.#kept }, (await d.setting<number>(READ)) ?? 0);
+    note(d.vault, this.#held());
   }
 
   async #readContent(): Promise<void> {
@@ -119,7 +171,7 @@ export class Live implements Session {
     this.lists = lists as List[];
   }
 
-  #item(r: ViewRecord, parked: Entry | undefined, made: number | undefined): Item {
+  #item(r: ViewRecord, parked: Entry | undefined, made: number | undefined, put: string | undefined): Item {
     const kind = r.collection as Item['kind'];
     const place = this.places.find((p) => p.id === text(r.fields['site']))?.name;
     const list = this.lists.find((l) => l.id === text(r.fields['checklist']))?.title;
@@ -128,25 +180,22 @@ export class Live implements Session {
       id: r.id, kind, title: place ?? list ?? t(kind === 'observations' ? 'stop.title' : 'new.list'), seen: time(r.fields['event_time']) || written, written,
       state: parked ? 'attention' : (r.word ?? 'received'),
     };
-    if (parked) return { ...item, note: 'note.tap', why: reasons[parked.code] ?? 'why.other', code: parked.code, n: parked.n };
+    if (parked) {
+      const elsewhere = parked.code === 'not_allowed' && text(r.fields['site']) !== '' && !place;
+      return { ...item, note: 'note.tap', why: elsewhere ? 'why.place' : (reasons[parked.code] ?? 'why.other'), code: parked.code, n: parked.n };
+    }
     if (item.state === 'received') return { ...item, note: 'note.unopened' };
     if (item.state !== 'waiting') return item;
     const { trouble, sending } = this.link;
-    return { ...item, note: sending ? 'note.sending' : trouble === 'offline' ? 'note.offline' : trouble === 'portal' ? 'note.portal' : trouble === 'server' ? 'note.server' : 'note.soon' };
-  }
-
-  async #faultOf(offset: number | null, code: string): Promise<Fault> {
-    if (code === 'upgrade_required' || code === 'unsupported_protocol' || code === 'unsupported_schema') return 'old';
-    const room = await navigator.storage?.estimate?.();
-    if (room?.quota !== undefined && room.usage !== undefined && room.quota - room.usage < LITTLE_ROOM) return 'full';
-    return offset !== null && Math.abs(offset) > CLOCK_WRONG ? 'clock' : '';
+    if (put === 'unconfirmed') return { ...item, note: 'note.quota' };
+    return { ...item, note: trouble === 'stopped' ? 'note.kept' : sending ? 'note.sending' : trouble === 'offline' ? 'note.offline' : trouble === 'portal' ? 'note.portal' : trouble === 'server' ? 'note.server' : 'note.soon' };
   }
 
   async #askDuty(): Promise<void> {
     const answer = await this.#device.ask<DutyAnswer>('/api/fieldpost/duty').catch(() => null); // no signal: what was last known stands, with its time
     if (!answer) return;
     this.duty = { on: answer.on, until: answer.until ? Date.parse(answer.until) : null, next: answer.next ? Date.parse(answer.next) : null, asOf: Date.now() };
-    await this.#device.set('duty', this.duty);
+    await this.#device.set('duty', this.duty).catch(() => undefined); // full or locked meanwhile: it is asked again
   }
 
   async keep(draft: Draft): Promise<void> {
@@ -154,6 +203,9 @@ export class Live implements Session {
     this.#keeping.add(written);
     try {
       await written;
+    } catch (err) {
+      this.#failed(err);
+      throw err;
     } finally {
       this.#keeping.delete(written);
     }
@@ -165,10 +217,14 @@ export class Live implements Session {
 
   async done(draft: Draft): Promise<Item> {
     const fields = (draft.kind === 'observations' ? observation(draft) : this.#submission(draft)) as JsonObject;
-    const saved = draft.corrects === undefined
-      ? await this.#device.create(draft.kind, fields, { draft: draft.id })
-      : await this.#device.correct(draft.corrects, [{ op: 'create', collection: draft.kind, fields }], { draft: draft.id });
+    const saved = await (draft.corrects === undefined
+      ? this.#device.create(draft.kind, fields, { draft: draft.id })
+      : this.#device.correct(draft.corrects, [{ op: 'create', collection: draft.kind, fields }], { draft: draft.id })).catch((err: unknown) => {
+      this.#failed(err);
+      throw err;
+    });
     await this.#read();
+    this.#keepUp();
     const item = this.items.find((i) => i.id === saved.ids[0]);
     if (!item) throw new Error(`done: record ${saved.ids[0] ?? ''} is not in the view`);
     void this.#askDuty();
@@ -182,6 +238,9 @@ export class Live implements Session {
   }
 
   async correct(item: Item): Promise<Draft> {
+    // Pressed again, it is the correction that was begun.
+    const begun = this.drafts.find((d) => d.corrects !== undefined && d.corrects === item.n);
+    if (begun) return begun;
     const entry = (await this.#device.outbox('parked')).find((e) => e.n === item.n);
     const op = entry?.ops.find((o) => o.op === 'create' && o.id === item.id);
     if (!entry || !op) throw new Error(`correct: number ${item.n ?? 0} is not parked`);
@@ -192,6 +251,7 @@ export class Live implements Session {
 
   async again(item: Item): Promise<void> {
     if (item.n !== undefined) await this.#device.retry(item.n);
+    this.#keepUp();
   }
 
   async copy(): Promise<Blob> {
@@ -199,6 +259,7 @@ export class Live implements Session {
   }
 
   async sync(): Promise<void> {
+    this.#keepUp();
     this.#device.nudge();
     await this.#device.sync().catch((err: unknown) => void explain(err)); // the rows and the banner say why; it tries again by itself
     await this.#askDuty();
@@ -216,21 +277,51 @@ export class Live implements Session {
   }
 
   async persist(): Promise<boolean> {
-    return (await navigator.storage?.persist?.()) ?? false;
+    this.#kept = (await navigator.storage?.persist?.()) ?? false;
+    this.#soon();
+    return this.#kept;
   }
 
-  async rekey(old: string, fresh: string): Promise<boolean> {
+  async rejoin(text: string): Promise<Rejoined> {
     try {
-      await this.#vaults.changeSecret(this.#device.vault, old, fresh);
-      return true;
+      const { code } = parseInvite(text);
+      // Before it is used up: what one role wrote must not go out as another's.
+      if ((await this.#device.look('', code)).role !== this.me.role) return { ok: false, why: 'other', n: 0 };
+      await this.#device.enroll('', code, '');
     } catch (err) {
-      if (explain(err).kind === 'locked' || explain(err).kind === 'input') return false;
-      throw err;
+      const e = explain(err);
+      if (e.code === 'another_person') return { ok: false, why: 'other', n: 0 };
+      return e.code === 'bad_link' || e.code === 'no_invite' ? { ok: false, why: 'invalid', n: 0 } : refused(e.code, e.kind, e.retryAfter);
+    }
+    await this.#read();
+    this.#keepUp();
+    return { ok: true };
+  }
+
+  async read(): Promise<void> {
+    await this.#device.set(READ, (await this.#device.status()).rewound?.at ?? 0);
+    this.#soon();
+  }
+
+  async rekey(old: string, fresh: string): Promise<Rekeyed> {
+    const { vault } = this.#device;
+    try {
+      await this.#vaults.changeSecret(vault, old, fresh);
+      return { ok: true };
+    } catch (err) {
+      const no = { ok: false as const, left: 0, wait: 0, kept: 0, code: '' };
+      if (!(err instanceof UnlockError)) return { ...no, why: 'failed' };
+      if (err.code === 'try_later') return { ...no, why: 'wait', wait: Math.ceil(err.retryAfter / 1000) };
+      if (err.code === 'wrong_secret') return { ...no, why: 'wrong', left: err.triesLeft };
+      forget(vault);
+      const kept = (await this.#vaults.carriedFiles(vault)).flatMap((f) => f.trim().split('\n')).length;
+      return { ...no, why: 'wiped', kept, code: vault.slice(0, 6).toUpperCase() };
     }
   }
 
   /** The screens are gone at once; the keys too, unless a tap is on its way to the disk: it gets a second. */
   lock(): void {
+    this.#over = true;
     this.#stop();
     const latest = performance.now() + LAST_TAP;
     const end = () => {

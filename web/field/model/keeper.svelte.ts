@@ -1,6 +1,13 @@
+import { explain } from '../../sdk/index.ts';
 import { app } from '../app.svelte.ts';
 import { still } from './live.svelte.ts';
-import type { Draft, Item } from './session.ts';
+import type { Draft, Item, Unsaved } from './session.ts';
+
+/** Why something is not on the disk, for the person. */
+export function whyUnsaved(err: unknown): Unsaved {
+  const { kind } = explain(err);
+  return kind === 'disk' ? 'room' : kind === 'store' ? 'lost' : 'save';
+}
 
 /**
  * Keeps a draft with each tap, 300 ms after the last key of a text, and at once
@@ -20,14 +27,14 @@ export function keeper<T extends Draft>(of: () => T) {
   }
 
   async function write(work: () => Promise<unknown>): Promise<boolean> {
-    let ok = true;
+    let why: Unsaved = '';
     try {
       await work();
-    } catch {
-      ok = false; // the person is told on the screen
+    } catch (err) {
+      why = whyUnsaved(err); // the person is told on the screen
     }
-    if (app.session === session) app.unsaved = !ok;
-    return ok;
+    if (app.session === session) app.unsaved = why;
+    return why === '';
   }
 
   function now(): Promise<boolean> {

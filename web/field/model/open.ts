@@ -10,8 +10,9 @@ export function titleOf(s: Session, draft: Draft): string {
   return draft.kind === 'observations' ? t('stop.title') : (s.lists.find((l) => l.id === draft.checklist)?.title ?? t('new.list'));
 }
 
-/** Opens a draft to go on with it. */
-export function openDraft(draft: Draft): void {
+/** Opens a draft to go on with it, and gives the one that the screen works on. */
+export function openDraft(draft: Draft): Draft {
   const d = live(still(draft));
   app.go(d.kind === 'observations' ? { name: 'stop', draft: d } : { name: 'list', draft: d });
+  return d;
 }

@@ -1,7 +1,7 @@
 import { app } from '../app.svelte.ts';
 import { makeID } from '../../sdk/index.ts';
 import { live } from './live.svelte.ts';
-import type { Draft, Duty, Fault, Item, Link, List, Me, Place, Session } from './session.ts';
+import type { Draft, Duty, Fault, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session } from './session.ts';
 import { titleOf } from './open.ts';
 
 /**
@@ -22,6 +22,7 @@ class Practice implements Session {
   readonly duty: Duty | null = null;
   link: Link = live({ trouble: '' as const, tried: null, sending: false });
   readonly fault: Fault = '';
+  readonly sums = {};
   readonly #was: Session;
 
   constructor(was: Session) {
@@ -78,9 +79,15 @@ class Practice implements Session {
     return this.#was.persist();
   }
 
-  async rekey(): Promise<boolean> {
-    return false;
+  rekey(old: string, fresh: string): Promise<Rekeyed> {
+    return this.#was.rekey(old, fresh); // the PIN is the phone's, also in practice
   }
+
+  async rejoin(): Promise<Rejoined> {
+    return { ok: false, why: 'failed', n: 0 };
+  }
+
+  async read(): Promise<void> {}
 
   lock(): void {
     this.#was.lock();

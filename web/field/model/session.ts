@@ -1,4 +1,5 @@
 import type { State } from '../../ui/state.ts';
+import type { Refused } from '../../ui/gate.svelte.ts';
 import type { Key } from '../strings/en.ts';
 import type { Fill } from '../../ui/text.ts';
 
@@ -123,14 +124,28 @@ export interface Duty {
 
 /** How the last try to reach the server went. */
 export interface Link {
-  /** "" is fine or not tried yet. */
-  trouble: '' | 'offline' | 'portal' | 'server';
+  /** "" is fine or not tried yet; with "stopped" only a person can go on: the fault says how. */
+  trouble: '' | 'offline' | 'portal' | 'server' | 'stopped';
   tried: number | null;
   sending: boolean;
 }
 
-/** What of the phone needs to be said while it is true. */
-export type Fault = '' | 'save' | 'full' | 'clock' | 'storage' | 'old' | 'evicted';
+/**
+ * What needs to be said while it is true.
+ * - `save`, `room`: the last tap is not on the disk; with `room` because the disk is full
+ * - `evicted`: the store is gone under the app; `lost`: it cannot be reached now
+ * - `old`, `revoked`, `unknown`, `wiping`: the server's words to this app or phone
+ * - `full`, `clock`: the phone's own state; `storage`: the browser promises nothing (said on Home alone)
+ * - `rewound`: the server was set back; until the person has read it
+ */
+export type Fault = '' | Unsaved | 'evicted' | 'lost' | 'old' | 'revoked' | 'unknown' | 'wiping' | 'full' | 'clock' | 'rewound' | 'storage';
+/** Why the last tap is not on the disk; "" where it is. */
+export type Unsaved = '' | 'save' | 'room' | 'lost';
+
+/** What came of a new PIN: `left` tries until the vault is wiped, `wait` in seconds; of `wiped`, how many notes are `kept` sealed. */
+export type Rekeyed = { ok: true } | { ok: false; why: 'wrong' | 'wait' | 'wiped' | 'failed'; left: number; wait: number; kept: number; code: string };
+/** What came of a new code for the same vault; `n` is minutes to wait. */
+export type Rejoined = { ok: true } | { ok: false; why: Refused['why'] | 'other'; n: number };
 
 /**
  * What the screens work on: one person's open vault and device, or practice.
@@ -148,6 +163,8 @@ export interface Session {
   readonly duty: Duty | null;
   readonly link: Link;
   readonly fault: Fault;
+  /** What the fault's words are filled with. */
+  readonly sums: Fill;
 
   /** Keeps a draft as it is now. */
   keep(draft: Draft): Promise<void>;
@@ -163,14 +180,18 @@ export interface Session {
   copy(): Promise<Blob>;
   /** Tries to reach the server now. */
   sync(): Promise<void>;
+  /** Lets this phone in again with a new code; the vault stays. */
+  rejoin(code: string): Promise<Rejoined>;
+  /** The person has read that the server was set back. */
+  read(): Promise<void>;
   /** Compares with the server (PULL-8): collections that do not agree, and whether it was mended. */
   check(): Promise<{ mended: boolean; doubtful: string[] }>;
   /** Bytes on this phone, and whether the browser promised to keep them. */
   storage(): Promise<{ used: number; kept: boolean }>;
   /** Asks the browser to keep what is here. */
   persist(): Promise<boolean>;
-  /** Changes PIN or passphrase; false if `old` is not it. */
-  rekey(old: string, fresh: string): Promise<boolean>;
+  /** Changes PIN or passphrase. A wrong `old` counts as at the lock: the last one wipes. */
+  rekey(old: string, fresh: string): Promise<Rekeyed>;
   /** Locks: keys are forgotten, the connection ends. */
   lock(): void;
 }

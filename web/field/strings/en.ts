@@ -1,4 +1,5 @@
 import type { Text } from '../../ui/text.ts';
+import { wrongEn } from './wrong.en.ts';
 
 /**
  * Every word of the field app, in English. Sixth grade; the fact first, then
@@ -34,7 +35,6 @@ export const en = {
 
   // Joining.
   'enrol.title': 'Set up',
-  'enrol.install': 'First put this page on your home screen: open the share menu, then “Add to Home Screen”. Then open it from there.',
   'enrol.code': 'Your code',
   'enrol.code.hint': 'From your coordinator, or from the poster.',
   'enrol.look': 'Next',
@@ -58,7 +58,6 @@ export const en = {
   'enrol.done': 'Set up',
   'enrol.working': 'Setting up',
   'enrol.offline': 'There is no signal. Setting up needs it once.',
-  'enrol.storage': 'This browser may clear what is on it when space is short. Put the app on the home screen, so that it is kept.',
   'enrol.invalid': 'That code is not known. Check each letter.',
   'enrol.expired': 'That code has ended. Ask for a new one.',
   'enrol.used': 'That code was used up. Ask for a new one.',
@@ -87,15 +86,15 @@ export const en = {
   'fault.save': 'The last tap is not saved.',
   'fault.save.do': 'Tap again.',
   'fault.full': 'This phone is almost full.',
-  'fault.full.do': 'What you saved is safe. New photos are off.',
+  'fault.full.do': 'What you saved is safe. Make room on the phone, and open the app when you have signal.',
   'fault.clock': 'The clock of this phone looks wrong.',
   'fault.clock.do': 'Times may be off. Check date and time in the phone’s settings.',
   'fault.storage': 'This browser may clear what is on it.',
-  'fault.storage.do': 'Open the app from the home screen, and when you have signal.',
+  'fault.storage.do': 'Put the app on the home screen, open it from there, and open it when you have signal.',
   'fault.old': 'A newer version of this app is needed to go on.',
   'fault.old.do': 'What you wrote is kept. Tap to update.',
   'fault.evicted': 'The browser cleared this phone’s notes.',
-  'fault.evicted.do': 'What was received is safe on the server. Ask a coordinator for a new code.',
+  'fault.evicted.do': 'Ask a coordinator for a new code. What stands on this screen is not saved any more: write it again after that.',
   'update': 'A new version is ready.',
   'update.do': 'Update now',
   'practice': 'Practice. Nothing leaves this phone, and nothing dials.',
@@ -252,7 +251,6 @@ export const en = {
   'out.could': 'The server could not take it:',
   'out.kept': 'Nothing is lost. It is kept here, and a coordinator can see it and repair it.',
   'out.continue': 'continue',
-  'out.clear': 'Clear this draft',
   'out.cleared': 'Draft cleared.',
   'why.invalid': 'something in it does not fit.',
   'why.not_allowed': 'you may not write there any more.',
@@ -312,7 +310,6 @@ export const en = {
   'set.pin.new': 'The new PIN',
   'set.pin.changed': 'Changed.',
   'set.pin.short': 'At least 4 digits. Nothing was changed.',
-  'set.pin.not': 'That is not your PIN now. Nothing was changed.',
   'set.here': 'What is on this phone',
   'set.here.notes': '{n} notes, {waiting} waiting',
   'set.here.size': '{n} MB used',
@@ -335,6 +332,7 @@ export const en = {
 
   // The harmless page.
   'cal.week': 'Week {n}',
+  ...wrongEn,
 } as const satisfies Record<string, Text>;
 
 /** The key of a text. */

@@ -1,5 +1,6 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
+import { wrongEs } from './wrong.es.ts';
 
 /**
  * Every word of the field app, in Spanish: usted, plain words, sixth grade.
@@ -33,7 +34,6 @@ export const es: Translation<typeof en> = {
   'lock.forgot.go': 'Empezar con un código nuevo',
 
   'enrol.title': 'Preparar',
-  'enrol.install': 'Primero ponga esta página en su pantalla de inicio: abra el menú de compartir y elija «Agregar a inicio». Luego ábrala desde ahí.',
   'enrol.code': 'Su código',
   'enrol.code.hint': 'Lo da coordinación, o está en el cartel.',
   'enrol.look': 'Seguir',
@@ -57,7 +57,6 @@ export const es: Translation<typeof en> = {
   'enrol.done': 'Preparar',
   'enrol.working': 'Preparando',
   'enrol.offline': 'No hay señal. Para preparar hace falta una vez.',
-  'enrol.storage': 'Este navegador puede borrar lo que tiene cuando falta espacio. Ponga la aplicación en la pantalla de inicio para que se guarde.',
   'enrol.invalid': 'Ese código no se conoce. Revise cada letra.',
   'enrol.expired': 'Ese código ya terminó. Pida uno nuevo.',
   'enrol.used': 'Ese código ya se usó. Pida uno nuevo.',
@@ -85,15 +84,15 @@ export const es: Translation<typeof en> = {
   'fault.save': 'Lo último que tocó no se guardó.',
   'fault.save.do': 'Toque otra vez.',
   'fault.full': 'El teléfono está casi lleno.',
-  'fault.full.do': 'Lo guardado está a salvo. Sin fotos por ahora.',
+  'fault.full.do': 'Lo guardado está a salvo. Haga espacio en el teléfono, y abra la aplicación cuando tenga señal.',
   'fault.clock': 'El reloj de este teléfono parece estar mal.',
   'fault.clock.do': 'Las horas pueden estar mal. Revise fecha y hora en los ajustes del teléfono.',
   'fault.storage': 'Este navegador puede borrar lo que tiene.',
-  'fault.storage.do': 'Abra la aplicación desde la pantalla de inicio, y cuando tenga señal.',
+  'fault.storage.do': 'Ponga la aplicación en la pantalla de inicio, ábrala desde ahí, y ábrala cuando tenga señal.',
   'fault.old': 'Hace falta una versión más nueva para seguir.',
   'fault.old.do': 'Lo que escribió se guarda. Toque para actualizar.',
   'fault.evicted': 'El navegador borró las notas de este teléfono.',
-  'fault.evicted.do': 'Lo recibido está a salvo en el servidor. Pida un código nuevo a coordinación.',
+  'fault.evicted.do': 'Pida un código nuevo a coordinación. Lo que está en esta pantalla ya no se guarda: escríbalo otra vez después.',
   'update': 'Hay una versión nueva.',
   'update.do': 'Actualizar ahora',
   'practice': 'Práctica. Nada sale de este teléfono y nada llama.',
@@ -243,7 +242,6 @@ export const es: Translation<typeof en> = {
   'out.could': 'El servidor no pudo aceptarlo:',
   'out.kept': 'No se pierde nada. Se guarda aquí, y coordinación lo puede ver y arreglar.',
   'out.continue': 'seguir',
-  'out.clear': 'Quitar este borrador',
   'out.cleared': 'Borrador quitado.',
   'why.invalid': 'algo no encaja.',
   'why.not_allowed': 'usted ya no puede escribir ahí.',
@@ -299,7 +297,6 @@ export const es: Translation<typeof en> = {
   'set.pin.new': 'El PIN nuevo',
   'set.pin.changed': 'Cambiado.',
   'set.pin.short': 'Al menos 4 dígitos. No se cambió nada.',
-  'set.pin.not': 'Ese no es su PIN de ahora. No se cambió nada.',
   'set.here': 'Qué hay en este teléfono',
   'set.here.notes': '{n} notas, {waiting} en espera',
   'set.here.size': '{n} MB usados',
@@ -321,4 +318,5 @@ export const es: Translation<typeof en> = {
   'set.sound.none': 'Este teléfono no tiene una voz propia en {language}.',
 
   'cal.week': 'Semana {n}',
+  ...wrongEs,
 };

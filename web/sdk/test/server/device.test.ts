@@ -202,6 +202,7 @@ describe('a server that stumbles', () => {
       expect((await w.records('observations')).map((r) => r.fields.note).sort())
         .toEqual(['before', 'lost 0', 'lost 1', 'lost 2', 'lost 3', 'lost 4', 'new']);
       expect((await w.status()).received).toBe(7);
+      expect((await w.status()).rewound).toMatchObject({ notes: 6 }); // for the screen to say: all but the new one went up before
       expect((await w.check()).check).toMatchObject({ agrees: true });
     } finally {
       await own.stop();
