@@ -15,6 +15,7 @@ func bindLoss(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	g := r.Group("/api/fieldpost")
 	g.Bind(apis.BodyLimit(0))
 	g.POST("/devices/lost", httpapi.Handle(s.API.LostDevice))
+	g.GET("/devices", httpapi.Handle(s.API.DevicesTold))
 	g.GET("/devices/{id}", httpapi.Handle(s.API.DeviceState))
 	g.POST("/devices/{id}/revoke", httpapi.Handle(s.API.RevokeDevice))
 	g.POST("/devices/{id}/wipe", httpapi.Handle(s.API.WipeDevice))

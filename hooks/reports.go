@@ -12,6 +12,7 @@ import (
 func bindReports(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	g := r.Group("/api/fieldpost/reports/{id}")
 	g.GET("/duplicates", httpapi.Handle(s.API.Duplicates))
+	g.GET("/history", httpapi.Handle(s.API.History))
 	g.GET("/tipsheet", s.API.TipSheet)
 	g.GET("/tips", httpapi.Handle(s.API.Tips))
 	g.POST("/tips", httpapi.Handle(s.API.AddTip))

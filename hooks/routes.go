@@ -50,6 +50,7 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	bindPhotos(sync, s)
 	sync.POST("/quarantine/{id}/release", httpapi.Handle(s.API.Release))
 	sync.POST("/quarantine/{id}/adopt", httpapi.Handle(s.API.Adopt))
+	sync.POST("/quarantine/{id}/dismiss", httpapi.Handle(s.API.Dismiss))
 	sync.Any("/{path...}", s.API.NotFound)
 	bindInvites(r, s)
 	bindSealed(r, s)

@@ -20,8 +20,8 @@ import (
 // server (PUSH-6). It runs beside a serving process: devices that wait learn of
 // it at their next pull.
 func quarantineCommand(open Open) *cobra.Command {
-	root := &cobra.Command{Use: "quarantine", Short: "Refused reports: list, show, release, adopt"}
-	root.AddCommand(quarantineList(open), quarantineShow(open), quarantineAct(open, false), quarantineAct(open, true))
+	root := &cobra.Command{Use: "quarantine", Short: "Refused reports: list, show, release, adopt, dismiss"}
+	root.AddCommand(quarantineList(open), quarantineShow(open), quarantineAct(open, false), quarantineAct(open, true), quarantineDismiss(open))
 	return root
 }
 
@@ -140,6 +140,34 @@ func quarantineAct(open Open, adopt bool) *cobra.Command {
 				return fail(ExitUsage, "there is nobody with the e-mail or id "+*as, "The person must be a coordinator of its organization.")
 			}
 			return sayRepaired(out, *asJSON)
+		})
+	}
+	return c
+}
+
+func quarantineDismiss(open Open) *cobra.Command {
+	c := &cobra.Command{Use: "dismiss ID", Short: "Put it aside as of no use; it can still be released or adopted", Args: cobra.ExactArgs(1)}
+	dir := dirFlag(c)
+	as := c.Flags().String("as", "", "the coordinator who puts it aside (e-mail or user id); without it the server's operator")
+	reason := c.Flags().String("reason", "", "why it is of no use; others will read it")
+	asJSON := c.Flags().Bool("json", false, "print one JSON line")
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
+			out, known, err := s.Dismiss(args[0], *as, *reason)
+			var f *fault.Fault
+			switch {
+			case errors.As(err, &f) && f.Code != fault.Internal && f.Code != fault.Busy:
+				return fail(ExitRefused, f.Message, f.Hint)
+			case err != nil:
+				return fail(ExitUnexpected, err.Error(), "")
+			case !known:
+				return fail(ExitUsage, "there is nobody with the e-mail or id "+*as, "The person must be a coordinator of its organization.")
+			}
+			if *asJSON {
+				return json.NewEncoder(os.Stdout).Encode(out)
+			}
+			_, err = fmt.Printf("%s is %s.\n", out.ID, out.State)
+			return err
 		})
 	}
 	return c

@@ -43,6 +43,7 @@ type Service struct {
 	running atomic.Bool
 	history history
 	head    headKeeper
+	heardOf sync.Map // device id -> heard
 }
 
 // maxGroup is how many mutations one transaction gathers; maxQueue and

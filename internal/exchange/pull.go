@@ -34,6 +34,7 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 	if req.Schema < s.MinSchema {
 		return nil, fault.New(fault.UpgradeRequired, "This app is too old to read from this server.")
 	}
+	s.hear(d, req)
 	wait := time.Duration(req.Wait) * time.Second
 	if !access.SyncsReports(d.Person.Role) {
 		wait = 0

@@ -17,15 +17,17 @@ import (
 
 // The states of a quarantine record.
 const (
-	stateHeld     = "held"
-	stateReleased = "released"
-	stateAdopted  = "adopted"
+	stateHeld      = "held"
+	stateReleased  = "released"
+	stateAdopted   = "adopted"
+	stateDismissed = "dismissed"
 )
 
 // Repair asks for something to be done with a held mutation.
 type Repair struct {
-	ID  string // of the quarantine record
-	Ops []any  // decoded JSON in place of what is kept; nil: as it is kept
+	ID     string // of the quarantine record
+	Ops    []any  // decoded JSON in place of what is kept; nil: as it is kept
+	Reason string // of a dismissal
 	// By is the person who does it: a coordinator of the record's organization.
 	// Empty is the server's own command line, which may release everything and
 	// adopts nothing: adopting needs somebody whose act it becomes.
@@ -42,7 +44,7 @@ func (s *Service) Release(ctx context.Context, r Repair) (*wire.Repaired, error)
 	err := s.inWriter(ctx, func() (err error) {
 		stands := map[recordName]bool{}
 		var author *records.Device
-		if out, author, err = s.releaseOne(r, stands, false); err != nil || out.State == stateHeld {
+		if out, author, err = s.releaseOne(r, stands, false); err != nil || out.State != stateReleased {
 			return err
 		}
 		s.Log().Info("refused mutation released", "quarantine", r.ID)
@@ -146,32 +148,9 @@ type held struct {
 
 // take reads a held mutation and checks that this person may act on it.
 func (s *Service) take(tx *records.Tx, r Repair) (*held, error) {
-	h := &held{ops: r.Ops}
-	var err error
-	if r.By != "" {
-		if h.by, err = tx.Person(r.By); err != nil {
-			return nil, err
-		}
-		if h.by == nil || h.by.Role != access.Coordinator {
-			return nil, fault.New(fault.NotAllowed, "Only a coordinator deals with what is in quarantine.")
-		}
-	}
-	if h.row, err = tx.Find("quarantine", r.ID); err != nil {
+	h, err := s.mine(tx, r)
+	if err != nil {
 		return nil, err
-	}
-	switch {
-	case h.row == nil:
-		return nil, fault.New(fault.NotFound, "There is nothing of that id in quarantine.").WithHint("Check the id.")
-	case h.by != nil && !access.Table["quarantine"].Repair.Holds(*h.by, h.row.Values):
-		return nil, fault.New(fault.NotAllowed, "It belongs to another organization.")
-	case h.row.Values["state"] != stateHeld:
-		return nil, fault.New(fault.NotHeld, "Somebody has dealt with it already.")
-	}
-	if h.receipt, err = tx.ReceiptOfHeld(r.ID); err != nil {
-		return nil, err
-	}
-	if h.receipt == nil {
-		return nil, fmt.Errorf("release %s: no receipt names it", r.ID)
 	}
 	whole, sealed, err := s.unlockKept(h.row.Values, h.receipt)
 	if err != nil {
@@ -191,6 +170,40 @@ func (s *Service) take(tx *records.Tx, r Repair) (*held, error) {
 		return nil, fault.New(fault.BadRequest, "It could not be read when it came, and is kept as text.").WithHint("Read the text, and give the ops that it should have had.")
 	}
 	return h, s.reopen(h)
+}
+
+// mine finds a quarantine record and checks that this person may act on it.
+// What was put aside can still be released or adopted: somebody may have been
+// wrong.
+func (s *Service) mine(tx *records.Tx, r Repair) (*held, error) {
+	h := &held{ops: r.Ops}
+	var err error
+	if r.By != "" {
+		if h.by, err = tx.Person(r.By); err != nil {
+			return nil, err
+		}
+		if h.by == nil || h.by.Role != access.Coordinator {
+			return nil, fault.New(fault.NotAllowed, "Only a coordinator deals with what is in quarantine.")
+		}
+	}
+	if h.row, err = tx.Find("quarantine", r.ID); err != nil {
+		return nil, err
+	}
+	switch {
+	case h.row == nil:
+		return nil, fault.New(fault.NotFound, "There is nothing of that id in quarantine.").WithHint("Check the id.")
+	case h.by != nil && !access.Table["quarantine"].Repair.Holds(*h.by, h.row.Values):
+		return nil, fault.New(fault.NotAllowed, "It belongs to another organization.")
+	case h.row.Values["state"] != stateHeld && h.row.Values["state"] != stateDismissed:
+		return nil, fault.New(fault.NotHeld, "Somebody has dealt with it already.")
+	}
+	if h.receipt, err = tx.ReceiptOfHeld(r.ID); err != nil {
+		return nil, err
+	}
+	if h.receipt == nil {
+		return nil, fmt.Errorf("release %s: no receipt names it", r.ID)
+	}
+	return h, nil
 }
 
 // reopen opens a sealed mutation again, here and nowhere else.
@@ -408,6 +421,7 @@ func (s *Service) stays(r Repair, why *records.Refusal) (*wire.Repaired, error) 
 		if err != nil {
 			return err
 		}
+		out.State, _ = h.row.Values["state"].(string)
 		out.Verdict = wire.Verdict{N: h.receipt.N, Verdict: wire.Refused, Code: why.Code, Message: why.Message, Quarantine: r.ID}
 		return s.dealtWith(tx, h, stateHeld, map[string]any{"code": why.Code, "message": why.Message})
 	})

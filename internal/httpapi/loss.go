@@ -3,6 +3,7 @@ package httpapi
 import (
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/devices"
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/records"
@@ -99,6 +100,24 @@ func (a *API) DeviceState(e *core.RequestEvent) (*wire.DeviceState, error) {
 		return nil, err
 	}
 	return a.Devices.Asks(e.Request.PathValue("id"), by)
+}
+
+// DevicesTold is GET /api/fieldpost/devices: those that the person looks after,
+// with what each last said of itself.
+func (a *API) DevicesTold(e *core.RequestEvent) (*devicesAnswer, error) {
+	if _, err := a.person(e); err != nil {
+		return nil, err
+	}
+	by := records.PersonOf(e.Auth)
+	if by.Role != access.Coordinator && by.Role != access.Admin {
+		return nil, fault.New(fault.NotAllowed, "This is for coordinators and admins.")
+	}
+	list, err := a.Store.DevicesTold(by)
+	return &devicesAnswer{list}, err
+}
+
+type devicesAnswer struct {
+	Devices []records.DeviceTold `json:"devices"`
 }
 
 // LostDevice is POST /api/fieldpost/devices/lost.

@@ -66,6 +66,14 @@ func (c *contract) losses(e *edge) {
 	a := c.at(e, http.MethodGet, state, lost.ID, keisha, nil, 200, "")
 	rig.Want(e.T, a.body["revoked"], true)
 
+	const all = "/api/fieldpost/devices"
+	c.outsiders(e, http.MethodGet, all, "", nil, out)
+	e.without("device_told", func() { c.at(e, http.MethodGet, all, "", password, nil, 500, "internal") })
+	told := c.at(e, http.MethodGet, all, "", keisha, nil, 200, "")
+	if len(list(told.body, "devices")) == 0 {
+		e.T.Error("no device is told of")
+	}
+
 	leaver := e.Enroll(access.Worker, e.ngo)
 	c.outsiders(e, http.MethodPost, offboard, leaver.User.ID, why, out)
 	c.at(e, http.MethodPost, offboard, leaver.User.ID, keisha, "x", 400, "bad_request")

@@ -18,13 +18,13 @@ func (c *contract) reports(e *edge) {
 	theirs := e.Enroll(access.Coordinator, e.Organization("Elsewhere"))
 	keisha := e.keisha.Token
 	_, password := e.password(access.Coordinator)
-	const alike, sheet, tips = "/api/fieldpost/reports/{id}/duplicates", "/api/fieldpost/reports/{id}/tipsheet", "/api/fieldpost/reports/{id}/tips"
+	const alike, history, sheet, tips = "/api/fieldpost/reports/{id}/duplicates", "/api/fieldpost/reports/{id}/history", "/api/fieldpost/reports/{id}/tipsheet", "/api/fieldpost/reports/{id}/tips"
 	e.worker.Create("observations", e.Observation(e.site)) // another one at the same stop
 	tip := map[string]any{"channel": "call", "line": "hsi_tip_line", "at": "2026-01-11T06:02:00.000Z", "reference": "T-4711"}
 	for _, x := range []struct {
 		method, path string
 		body         any
-	}{{http.MethodGet, alike, nil}, {http.MethodGet, sheet, nil}, {http.MethodGet, tips, nil}, {http.MethodPost, tips, tip}} {
+	}{{http.MethodGet, alike, nil}, {http.MethodGet, history, nil}, {http.MethodGet, sheet, nil}, {http.MethodGet, tips, nil}, {http.MethodPost, tips, tip}} {
 		c.outsiders(e, x.method, x.path, e.observation, x.body, out)
 		c.at(e, x.method, x.path, rig.ID(), keisha, x.body, 404, "not_found")
 		c.at(e, x.method, x.path, e.observation, theirs.Token, x.body, 404, "not_found")

@@ -522,7 +522,7 @@ func (c *contract) repairs(e *edge) {
 	refused := func(ops ...wire.Op) string { return d.Do(ops...).Quarantine }
 	without := maps.Clone(parent)
 	delete(without, "event_time")
-	for _, what := range []string{"release", "adopt"} {
+	for _, what := range []string{"release", "adopt", "dismiss"} {
 		try := func(id, token string, body any, status int, code string) answer {
 			e.T.Helper()
 			raw, ok := body.([]byte)
@@ -539,7 +539,7 @@ func (c *contract) repairs(e *edge) {
 		id := rig.ID()
 		held := refused(rig.Create("observations", id, without))
 		refused(rig.Create("addenda", rig.ID(), map[string]any{"observation": id, "text": "x"}))
-		good := map[string]any{"ops": []any{rig.Create("observations", id, parent)}}
+		good := map[string]any{"ops": []any{rig.Create("observations", id, parent)}, "reason": "a test"}
 		keisha := e.keisha.Token
 		try(held, keisha, "x", 400, "bad_request")
 		try(held, "", good, 401, "unauthenticated")
@@ -551,9 +551,13 @@ func (c *contract) repairs(e *edge) {
 		try(rig.ID(), keisha, good, 404, "not_found")
 		try(held, keisha, bytes.Repeat([]byte(" "), int(e.S.Exchange.Limits.Bytes)+1), 413, "too_large")
 		e.without("journal_held", func() { try(held, keisha, good, 500, "internal") })
-		rig.Want(e.T, try(held, keisha, map[string]any{}, 200, "").body["state"], "held")
+		if what == "dismiss" {
+			try(held, keisha, map[string]any{"reason": " "}, 400, "bad_request")
+		} else {
+			rig.Want(e.T, try(held, keisha, map[string]any{}, 200, "").body["state"], "held")
+		}
 		_, password := e.password(access.Coordinator)
-		rig.Want(e.T, try(held, password, good, 200, "").body["state"], map[string]any{"release": "released", "adopt": "adopted"}[what])
+		rig.Want(e.T, try(held, password, good, 200, "").body["state"], map[string]any{"release": "released", "adopt": "adopted", "dismiss": "dismissed"}[what])
 		try(held, keisha, good, 409, "not_held")
 	}
 }

@@ -29,6 +29,15 @@ func (a *API) Adopt(e *core.RequestEvent) (*wire.Repaired, error) {
 	return a.Exchange.Adopt(e.Request.Context(), r)
 }
 
+// Dismiss is POST /api/sync/quarantine/{id}/dismiss (PUSH-6).
+func (a *API) Dismiss(e *core.RequestEvent) (*wire.Repaired, error) {
+	r, err := a.repair(e)
+	if err != nil {
+		return nil, err
+	}
+	return a.Exchange.Dismiss(e.Request.Context(), r)
+}
+
 // repair reads who asks for what. The exchange decides whether they may.
 func (a *API) repair(e *core.RequestEvent) (exchange.Repair, error) {
 	r := exchange.Repair{ID: e.Request.PathValue("id")}
@@ -47,6 +56,6 @@ func (a *API) repair(e *core.RequestEvent) (exchange.Repair, error) {
 	if err := json.Unmarshal(raw, &req); err != nil {
 		return r, fault.New(fault.BadRequest, "The request is not the JSON object it should be.").Because(err)
 	}
-	r.Ops = req.Ops
+	r.Ops, r.Reason = req.Ops, req.Reason
 	return r, nil
 }

@@ -33,6 +33,7 @@ const (
 	ActSuperuserWrite = "superuser_write" // a superuser wrote, beside the rules of the access table
 	ActAdopt          = "adopt"           // a refused mutation became a coordinator's own
 	ActRelease        = "release"         // a refused mutation ran after all
+	ActDismiss        = "dismiss"         // a refused mutation was put aside as of no use; with a reason
 	ActInvite         = "invite"          // an invite was made, or ended
 	ActSignInLock     = "sign_in_lock"    // somebody was locked out of signing in, or let in again
 	ActAlert          = "alert"           // an on-call list was alerted of an unopened emergency
@@ -41,7 +42,7 @@ const (
 
 // Acts are all of them, in the order above.
 var Acts = []string{ActUnseal, ActSealedRead, ActExport, ActRoleChange, ActRevoke, ActWipe, ActOffboard, ActSettings,
-	ActSuperuserWrite, ActAdopt, ActRelease, ActInvite, ActSignInLock, ActAlert, ActPhotoRemove}
+	ActSuperuserWrite, ActAdopt, ActRelease, ActDismiss, ActInvite, ActSignInLock, ActAlert, ActPhotoRemove}
 
 // Actors that are no person.
 const (

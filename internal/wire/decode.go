@@ -402,7 +402,7 @@ func decodeOp(v any) (*ReceivedOp, *Problem) {
 // DecodePull reads the body of a pull: bad_request or unsupported_protocol.
 // Whether the schema is too old is the service's to say. Limit and wait above their maximum are clamped.
 func DecodePull(body []byte, limits Limits) (*PullRequest, error) {
-	env, err := envelope(body, "protocol", "schema", "device", "mark", "cursor", "limit", "wait", "digests")
+	env, err := envelope(body, "protocol", "schema", "device", "mark", "cursor", "limit", "wait", "digests", "app", "waiting")
 	if err != nil {
 		return nil, err
 	}
@@ -443,6 +443,19 @@ func DecodePull(body []byte, limits Limits) (*PullRequest, error) {
 		if json.Unmarshal(raw, &p.Digests) != nil {
 			return nil, fault.New(fault.BadRequest, "`digests` is not true or false.")
 		}
+	}
+	if p.App, err = textMember(env, "app", true); err != nil {
+		return nil, err
+	}
+	if len(p.App) > MaxApp {
+		return nil, fault.Newf(fault.BadRequest, "`app` is longer than %d bytes.", MaxApp)
+	}
+	if raw, present := env["waiting"]; present && !isNull(raw) {
+		n, err := clampedMember(env, "waiting", 1_000_000)
+		if err != nil {
+			return nil, err
+		}
+		p.Waiting = &n
 	}
 	return p, nil
 }

@@ -236,7 +236,12 @@ type PullRequest struct {
 	Limit    int     `json:"limit,omitempty"`
 	Wait     int     `json:"wait,omitempty"`
 	Digests  bool    `json:"digests,omitempty"`
+	App      string  `json:"app,omitempty"`     // name and version of the app
+	Waiting  *int    `json:"waiting,omitempty"` // mutations without a verdict; of staff never told
 }
+
+// MaxApp is the longest name and version of an app, in bytes.
+const MaxApp = 40
 
 // Change is one record in its newest state; Record is null when it is gone for
 // this person. Seq is the record's version.

@@ -7,13 +7,15 @@ import (
 )
 
 // RepairRequest is the body of POST /api/sync/quarantine/{id}/release and
-// /adopt: ops in place of those that are kept, or none.
+// /adopt: ops in place of those that are kept, or none. /dismiss takes a reason
+// and no ops.
 type RepairRequest struct {
-	Ops []any `json:"ops,omitempty"`
+	Ops    []any  `json:"ops,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
-// Repaired is what became of a held mutation. State is held, released or
-// adopted; Verdict what the run gave: refused where it stays held. Followed are
+// Repaired is what became of a held mutation. State is held, released, adopted
+// or dismissed; Verdict what the run gave: refused where it stays held. Followed are
 // those that depended on a released one and ran after it, in their order.
 type Repaired struct {
 	ID       string     `json:"id"`

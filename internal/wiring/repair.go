@@ -36,6 +36,20 @@ func (s *Services) Repair(id, as string, adopt bool, ops []any) (out *wire.Repai
 	return out, true, err
 }
 
+// Dismiss puts a held mutation aside. as and known are as in Repair.
+func (s *Services) Dismiss(id, as, reason string) (out *wire.Repaired, known bool, err error) {
+	r := exchange.Repair{ID: id, Reason: reason}
+	if as != "" {
+		p, err := s.Store.PersonBy(as)
+		if err != nil || p == nil {
+			return nil, false, err
+		}
+		r.By = p.ID
+	}
+	out, err = s.Exchange.Dismiss(context.Background(), r)
+	return out, true, err
+}
+
 // Revoke signs a device out; false when there is no such device.
 func (s *Services) Revoke(device string) (found bool, err error) {
 	err = s.Store.TransactPeople(func(tx *records.People) error {
