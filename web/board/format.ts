@@ -17,3 +17,11 @@ export function ageExact(ms: number): string {
   if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
   return age(ms);
 }
+
+/** An hour of the day as the language writes it: "1 AM", "1 a. m.". */
+export const hourName = (hour: number, locale: Locale): string =>
+  new Intl.DateTimeFormat(locale === 'es' ? 'es-US' : 'en-US', { hour: 'numeric', timeZone: 'UTC' }).format(hour * 3_600_000);
+
+/** A day of the calendar ("2026-11-21"), as the language writes it: "Nov 21". */
+export const dayName = (date: string, locale: Locale): string =>
+  new Intl.DateTimeFormat(locale === 'es' ? 'es-US' : 'en-US', { month: 'short', day: 'numeric', timeZone: 'UTC' }).format(Date.parse(`${date}T00:00:00Z`));

@@ -1,4 +1,6 @@
 import type { Text } from '../../ui/text.ts';
+import { contentEn } from './content.en.ts';
+import { mapEn } from './map.en.ts';
 import { wrongEn } from './wrong.en.ts';
 
 /** Every word of the board, in English. */
@@ -261,6 +263,8 @@ export const en = {
   'history.opened': 'Opened',
   'history.saved': 'Saved; person and device are not shown',
   ...wrongEn,
+  ...contentEn,
+  ...mapEn,
 } as const satisfies Record<string, Text>;
 
 /** The key of a text. */

@@ -1,5 +1,7 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
+import { contentEs } from './content.es.ts';
+import { mapEs } from './map.es.ts';
 import { wrongEs } from './wrong.es.ts';
 
 /** Every word of the board, in Spanish. Awaiting review by native speakers and practitioners (R25). */
@@ -262,4 +264,6 @@ export const es: Translation<typeof en> = {
   'history.opened': 'Abierto',
   'history.saved': 'Guardado; persona y teléfono no se muestran',
   ...wrongEs,
+  ...contentEs,
+  ...mapEs,
 };
