@@ -1,5 +1,4 @@
 import type { Text } from '../../ui/text.ts';
-import { contentEn } from './content.en.ts';
 import { mapEn } from './map.en.ts';
 import { wrongEn } from './wrong.en.ts';
 
@@ -263,7 +262,6 @@ export const en = {
   'history.opened': 'Opened',
   'history.saved': 'Saved; person and device are not shown',
   ...wrongEn,
-  ...contentEn,
   ...mapEn,
 } as const satisfies Record<string, Text>;
 

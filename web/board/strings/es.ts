@@ -1,6 +1,5 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
-import { contentEs } from './content.es.ts';
 import { mapEs } from './map.es.ts';
 import { wrongEs } from './wrong.es.ts';
 
@@ -264,6 +263,5 @@ export const es: Translation<typeof en> = {
   'history.opened': 'Abierto',
   'history.saved': 'Guardado; persona y teléfono no se muestran',
   ...wrongEs,
-  ...contentEs,
   ...mapEs,
 };
