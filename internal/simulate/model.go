@@ -130,6 +130,9 @@ func contentKey(stamp string, ops []byte) string {
 func (m *model) answered(l *letter, a *answer) {
 	body := a.plain()
 	m.checkRewound(l, a, body)
+	if a.status == http.StatusOK && (l.path == "/api/sync/push" || l.path == "/api/sync/pull") {
+		m.checkSignedOut(l, body)
+	}
 	switch {
 	case l.path == "/api/sync/push" && a.status == http.StatusOK:
 		l.p.moved = true

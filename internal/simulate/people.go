@@ -273,6 +273,10 @@ func (r *run) compose(g *rand.Rand, p *phone, what, mark string) []client.Op {
 	case "old":
 		op := r.report(g, p, mark+" of an older app")
 		return []client.Op{op}
+	case "broken": // what a coordinator can put right
+		op := r.report(g, p, mark)
+		op.Fields["event_time"] = "yesterday"
+		return []client.Op{op}
 	case "strange":
 		op := r.report(g, p, mark)
 		op.Fields["shoe_size"] = 44 // of a schema that is not ours

@@ -24,6 +24,7 @@ type phone struct {
 	org     string
 	sites   []string
 	person  string // the person's id; "" before enrolment
+	device  string // the id that it went by when it was last answered
 	folder  string
 	disk    *disk
 	d       *client.Device // nil: switched off

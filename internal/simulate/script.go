@@ -47,6 +47,9 @@ const (
 	Restore  = "restore"  // the N-th last backup is restored
 	Rollback = "rollback" // the N-th last snapshot is put back, behind the server's back
 	Copy     = "copy"     // a copy of the folder is served from now on
+	Release  = "release"  // the N-th of what is held in quarantine is released, by Who's person or at the server
+	Adopt    = "adopt"    // or adopted
+	Revoke   = "revoke"   // the phone's device is signed out
 )
 
 // Fault is something that goes wrong with one request of a step.
@@ -88,6 +91,7 @@ func Plan(seed uint64) *Script {
 		back := at + 2 + g.IntN(len(s.Steps)-at-2)
 		s.insert(back, Step{Do: []string{Restore, Restore, Rollback, Copy}[g.IntN(4)], N: g.IntN(2), Seed: g.Uint64()})
 	}
+	planRepairs(g, s)
 	return s
 }
 

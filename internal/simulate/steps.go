@@ -104,6 +104,12 @@ func (r *run) step(s *Step) error {
 		err = r.backup()
 	case Restore, Rollback, Copy:
 		err = r.goBack(s)
+	case Release, Adopt:
+		err = r.deal(s)
+	case Revoke:
+		if p != nil {
+			err = r.revoke(p)
+		}
 	case Lose:
 		if p != nil && len(r.living()) > 2 {
 			r.note("%s lost", p.name)
@@ -338,7 +344,7 @@ func (r *run) change(s *Step, p *phone) error {
 	if err := r.refresh(); err != nil {
 		return err
 	}
-	if r.server.disk.full || p.disk != nil && p.disk.full {
+	if r.server.disk.full || p.disk != nil && p.disk.full || p.shut() {
 		return nil
 	}
 	if err := r.clean(p); err != nil || p.d == nil {
@@ -361,6 +367,9 @@ func (r *run) refresh() error {
 			return err
 		}
 		p.role, p.org, p.sites = who.Role, who.Organization, who.Sites
+		if p.device != "" && r.signedOut(p.device) {
+			p.revoked = true // it stays so for the phone, even if the server goes back
+		}
 	}
 	return nil
 }
