@@ -40,6 +40,8 @@ export interface DeviceOptions {
   timeout: number;
   /** Told at enrolment. */
   platform: string;
+  /** Name and version of the app: who looks after this device is told it, and, but for staff, how much waits. */
+  app: string;
   /** Everything goes out sealed, also what others than staff save. */
   sealAll: boolean;
   /** Autosave and unlocking in other tabs share the vault; a device that keeps up does it in one of them. */
@@ -49,7 +51,7 @@ export interface DeviceOptions {
 export const deviceDefaults = (): DeviceOptions => ({
   clocks: { now: () => Date.now(), elapsed: () => performance.now() },
   fetch: (...args) => globalThis.fetch(...args),
-  random: Math.random, sleep, timeout: 60_000, platform: 'web', sealAll: false, stream: false,
+  random: Math.random, sleep, timeout: 60_000, platform: 'web', app: '', sealAll: false, stream: false,
 });
 
 export interface SyncReport {
@@ -84,7 +86,7 @@ export class Device {
   constructor(readonly vault: string, private readonly db: Database, private readonly store: Store, private readonly options: DeviceOptions) {
     this.watch = new Watch(options.clocks);
     this.session = {
-      store, watch: this.watch, transport: new Transport(options.fetch, this.watch, options.timeout), sealAll: options.sealAll,
+      store, watch: this.watch, transport: new Transport(options.fetch, this.watch, options.timeout), sealAll: options.sealAll, app: options.app,
       random: options.random, sleep: options.sleep, batch: 0, page: 0, order: '',
     };
     store.onChange((own) => {

@@ -15,6 +15,8 @@ export type { Clocks } from './clock.ts';
 export { asked, unfit, type Answers, type Conditions } from './checklist/asked.ts';
 export { newest, type Checklist, type Item } from './checklist/checklists.ts';
 export { parseExpression, Expression, ExpressionError } from './checklist/expression.ts';
+/** The version of what is built from here: of the apps too. */
+export const VERSION = '0.1.0';
 export { triageID } from './wire/ids.ts';
 export { parseTime, timeText, type Belonging, type Hello, type Invitation, type Limits, type Named, type Op, type OpKind, type Person, type Role, type Verdict } from './wire/messages.ts';
 export type { Json, JsonObject } from './wire/json.ts';

@@ -80,6 +80,9 @@ async function pages(s: Session, report: PullReport, options: PullOptions, signa
     await s.store.write('ask for a check', async (tx) => putDevice(tx, { ...(await device(tx)), checked: 0 }));
     st = { ...st, checked: 0 };
   }
+  const said = s.app ? await s.store.read('count what waits', async (tx) => ({
+    app: s.app, ...(st.person?.role === 'staff' ? {} : { waiting: (await outbox(tx)).filter((r) => r.phase === 'waiting').length }),
+  })) : {};
   const { acks } = st; // what is acknowledged by now will be in the view when the pull is through
   const passed = s.watch.now().wall - st.checked;
   const check = passed < 0 || passed >= CHECK_EVERY;
@@ -94,7 +97,7 @@ async function pages(s: Session, report: PullReport, options: PullOptions, signa
     try {
       const result = await authorized<PullAnswer>(s, { path: '/api/sync/pull', wait: seconds * 1000, ...(options.within ? { within: options.within } : {}) },
         false, checks.pull, (now) => JSON.stringify({
-          protocol: PROTOCOL, schema: SCHEMA, device: now.id, mark: now.mark, cursor: now.cursor, limit, wait: seconds, digests: check,
+          protocol: PROTOCOL, schema: SCHEMA, device: now.id, mark: now.mark, cursor: now.cursor, limit, wait: seconds, digests: check, ...said,
         }), signal);
       if ('turn' in result) throw new Error('a pull has no turn');
       ({ answer, timing } = result);

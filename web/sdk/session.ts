@@ -17,6 +17,8 @@ export interface Session {
   readonly watch: Watch;
   readonly transport: Transport;
   readonly sealAll: boolean;
+  /** Name and version of the app, told in pulls; '' for none. */
+  readonly app?: string;
   /** From 0 up to but not 1. */
   random(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

@@ -1,4 +1,4 @@
-import { explain, UnlockError, Vaults, WRONG_LIMIT, type Device } from '../sdk/index.ts';
+import { explain, UnlockError, Vaults, VERSION, WRONG_LIMIT, type Device } from '../sdk/index.ts';
 
 /** Whom a code would put this phone to work with. */
 export interface Invitation {
@@ -72,7 +72,7 @@ export class Gate<S> {
 
   constructor(app: Opener<S>) {
     this.#app = app;
-    this.#vaults = new Vaults({ name: app.name, stream: app.stream ?? false });
+    this.#vaults = new Vaults({ name: app.name, stream: app.stream ?? false, app: `${app.name} ${VERSION}` });
     this.#take();
   }
 

@@ -312,3 +312,28 @@ describe('keeping up', () => {
     await second;
   });
 });
+
+test('[PULL-6] a pull says which app it is and how much waits; of staff never how much, and of no app nothing', async () => {
+  const bodies: Record<string, unknown>[] = [];
+  const asked = async (role: string, app: string): Promise<Record<string, unknown>> => {
+    const server = new FakeServer();
+    server.role = role;
+    const phone = new Phone({ app });
+    server.serve(phone.net);
+    const rest = phone.net.meet!;
+    phone.net.meet = (at, init) => {
+      if (at.endsWith('/api/sync/pull')) bodies.push(JSON.parse(String(init.body)) as Record<string, unknown>);
+      return rest(at, init);
+    };
+    const device = await phone.enrolled(url, 'invite');
+    await device.create('observations', observation());
+    await device.pull();
+    device.lock();
+    return bodies.at(-1)!;
+  };
+  expect(await asked('worker', 'field 0.1.0')).toMatchObject({ app: 'field 0.1.0', waiting: 1 });
+  const staff = await asked('staff', 'field 0.1.0');
+  expect(staff).toMatchObject({ app: 'field 0.1.0' });
+  expect(staff).not.toHaveProperty('waiting');
+  expect(await asked('worker', '')).not.toHaveProperty('app');
+});
