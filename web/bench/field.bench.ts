@@ -3,7 +3,7 @@
 import { test } from '@playwright/test';
 import { Phone, PIN } from '../e2e/rig/phone.ts';
 import { Server } from '../e2e/rig/server.ts';
-import { lighthouse } from './lighthouse.ts';
+import { lighthouse } from '../e2e/rig/lighthouse.ts';
 import { figure, median, percentile } from './report.ts';
 import { library, scroll, shownAt, slow, tapToDisk, watch } from './rig.ts';
 
@@ -18,6 +18,8 @@ test('lighthouse', async () => {
     for (const path of ['/', '/board', '/signin']) {
       const all = [];
       for (let i = 0; i < (path === '/' ? rounds : 1); i++) all.push(await lighthouse(phone.browser.port, server.url + path));
+      const worst = all.reduce((a, b) => (b.performance < a.performance ? b : a));
+      if (worst.failed.length > 0) console.log(`  ${path} lacks: ${worst.failed.join('; ')}`);
       for (const of of ['performance', 'accessibility', 'best-practices'] as const) {
         figure(`Lighthouse, mobile, ${path}: ${of}`, median(all.map((r) => r[of])), 'points', { least: of === 'performance' ? 95 : 100 });
       }

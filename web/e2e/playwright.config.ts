@@ -1,4 +1,8 @@
 import { defineConfig } from '@playwright/test';
+import { watchEverything } from './rig/origin.ts';
+
+// Every worker reads this file before its first test.
+watchEverything();
 
 // The field app in Debian's Chromium against the real program. One test at a
 // time: each starts programs of its own, and a phone has one pair of hands too.
