@@ -218,7 +218,7 @@ func TestPlantedFaults(t *testing.T) {
 		script func() *Script // nil: the plan of the seed
 		tamper func() *Tamper
 	}{
-		{1, "[INV-1] a commit is said to be done and is not", 1, nil, func() *Tamper {
+		{1, "[INV-1] a commit is said to be done and is not", 2, nil, func() *Tamper {
 			pushes := 0
 			return &Tamper{
 				Request: func(_ *run, _ *phone, path string, _ []byte) []byte {
