@@ -13,8 +13,7 @@ test('[DEV-6] [R4] a token that expired months ago renews by the device\'s key; 
   const way = await Gateway.before(() => server.url);
   const phone = new Phone(way.url);
   // It was set up five months ago, by its own clock.
-  phone.before = (context) => turnable(context, -MONTHS);
-  await phone.on(`/#invite=${await server.invite()}`);
+  await phone.on(`/#invite=${await server.invite()}`, (page) => turnable(page, -MONTHS));
   try {
     await phone.setUp();
     way.down = true;
@@ -36,7 +35,6 @@ test('[DEV-6] [R4] a token that expired months ago renews by the device\'s key; 
       headers.authorization = `${head}.${Buffer.from(JSON.stringify(old)).toString('base64url')}.${signature}`;
     };
     way.down = false;
-    phone.before = undefined;
     await phone.on();
     await phone.unlock(PIN);
     // Of the night five months ago nothing stands under tonight; it is all in the outbox.

@@ -11,7 +11,7 @@ import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull
 import { emptyPushReport, meet, push, type PushReport } from './push.ts';
 import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
 import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type DeviceRow, type Phase, type RecordRow } from './rows.ts';
-import { authorized, enrolled, sleep, type Session } from './session.ts';
+import { authorized, enrolled, noteProblem, sleep, type Session } from './session.ts';
 import type { Store, Writing } from './store.ts';
 import { wordOf, type Activity, type Status } from './sync-state.ts';
 import { checks, Transport } from './transport.ts';
@@ -387,7 +387,10 @@ export class Device {
         } catch (err) {
           if (!hasCode(err, 'device_revoked')) throw err;
           if (failure === undefined) await meet(this.session, ending);
-          if (!this.session.order) throw err;
+          if (!this.session.order) {
+            await noteProblem(this.session, err, false); // that push was answered, and took the reason away
+            throw err;
+          }
         }
         if (this.session.order && failure === undefined) {
           await push(this.session, report.push, ending); // what was saved meanwhile

@@ -1,5 +1,5 @@
 // What a person does on the field app's screens, by the words that stand there.
-import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { say, type Fill } from '../../ui/text.ts';
 import { en, type Key } from '../../field/strings/en.ts';
 import { es } from '../../field/strings/es.ts';
@@ -11,8 +11,6 @@ export class Phone {
   language: 'en' | 'es' = 'en';
   readonly browser: Browser;
   private shown: Page | undefined;
-  /** What is done to the browser each time it is switched on, before the app is opened. */
-  before: ((context: BrowserContext) => Promise<void>) | undefined;
   /** Errors that the page did not catch. */
   readonly errors: string[] = [];
 
@@ -52,11 +50,9 @@ export class Phone {
 
   /** Switches it on and opens the app, `path` after its address; `before` it is opened, what watches the page gets it. */
   async on(path = '/', before?: (page: Page) => Promise<unknown>): Promise<this> {
-    this.shown = await this.browser.start();
-    await before?.(this.shown);
-    this.shown.setDefaultTimeout(30_000);
-    this.shown.on('pageerror', (e) => this.errors.push(String(e)));
-    await this.shown.goto(this.url + path);
+    const page = await this.browser.start();
+    await before?.(page);
+    await this.show(page, path);
     return this;
   }
 

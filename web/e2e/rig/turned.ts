@@ -1,10 +1,10 @@
 // A phone's wall clock, turned: what a page reads as the time is so many ms off.
 // The clock that counts since the start goes on, as a phone's does.
-import type { BrowserContext, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 
-/** Puts a clock that can be turned into every page that opens from now on, `ms` off at first. */
-export async function turnable(context: BrowserContext, ms = 0): Promise<void> {
-  await context.addInitScript((first) => {
+/** Puts a clock that can be turned into whatever the page opens from now on, `ms` off at first. */
+export async function turnable(page: Page, ms = 0): Promise<void> {
+  await page.addInitScript((first) => {
     const Real = Date;
     const now = (): number => Real.now() + (globalThis as unknown as { turned: number }).turned;
     Object.assign(globalThis, { turned: first });

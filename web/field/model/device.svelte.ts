@@ -55,6 +55,7 @@ export class Live implements Session {
   #keepsUp = false;
   #over = false;
   readonly #keeping = new Set<Promise<void>>();
+  readonly #fresh = new Map<string, Draft>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reading: Promise<void> = Promise.resolve();
   // Pulled content changes seldom; reading it with each tap would cost the tap.
@@ -198,7 +199,12 @@ export class Live implements Session {
     await this.#device.set('duty', this.duty).catch(() => undefined); // full or locked meanwhile: it is asked again
   }
 
+  fresh(draft: Draft): Draft {
+    return this.#fresh.get(draft.id) ?? draft;
+  }
+
   async keep(draft: Draft): Promise<void> {
+    this.#fresh.set(draft.id, draft);
     const written = this.#device.keepDraft(draft.id, draft);
     this.#keeping.add(written);
     try {
@@ -213,6 +219,8 @@ export class Live implements Session {
 
   async drop(id: string): Promise<void> {
     await this.#device.dropDraft(id);
+    this.#fresh.delete(id);
+    this.drafts = this.drafts.filter((d) => d.id !== id);
   }
 
   async done(draft: Draft): Promise<Item> {
@@ -223,6 +231,7 @@ export class Live implements Session {
       this.#failed(err);
       throw err;
     });
+    this.#fresh.delete(draft.id);
     await this.#read();
     this.#keepUp();
     const item = this.items.find((i) => i.id === saved.ids[0]);
@@ -239,7 +248,7 @@ export class Live implements Session {
 
   async correct(item: Item): Promise<Draft> {
     // Pressed again, it is the correction that was begun.
-    const begun = this.drafts.find((d) => d.corrects !== undefined && d.corrects === item.n);
+    const begun = [...this.#fresh.values(), ...this.drafts].find((d) => d.corrects !== undefined && d.corrects === item.n);
     if (begun) return begun;
     const entry = (await this.#device.outbox('parked')).find((e) => e.n === item.n);
     const op = entry?.ops.find((o) => o.op === 'create' && o.id === item.id);

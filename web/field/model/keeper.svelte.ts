@@ -21,6 +21,9 @@ export function keeper<T extends Draft>(of: () => T) {
   // One after the other, so that an older state never lands on a newer one.
   let last: Promise<boolean> = Promise.resolve(true);
 
+  // Whoever leaves the screen right after a key, and opens the draft again, finds it as it was left.
+  $effect(() => () => { if (app.unkept.has(now)) void now(); });
+
   function settle(): void {
     clearTimeout(timer);
     app.unkept.delete(now);

@@ -12,7 +12,7 @@ export function titleOf(s: Session, draft: Draft): string {
 
 /** Opens a draft to go on with it, and gives the one that the screen works on. */
 export function openDraft(draft: Draft): Draft {
-  const d = live(still(draft));
+  const d = live(still(app.at.fresh(draft)));
   app.go(d.kind === 'observations' ? { name: 'stop', draft: d } : { name: 'list', draft: d });
   return d;
 }

@@ -36,6 +36,10 @@ class Practice implements Session {
     return this.#was;
   }
 
+  fresh(draft: Draft): Draft {
+    return draft;
+  }
+
   async keep(draft: Draft): Promise<void> {
     const at = this.drafts.findIndex((d) => d.id === draft.id);
     if (at < 0) this.drafts.push(draft);

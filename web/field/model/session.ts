@@ -168,6 +168,8 @@ export interface Session {
 
   /** Keeps a draft as it is now. */
   keep(draft: Draft): Promise<void>;
+  /** A draft as it was last handed to {@link keep}: the list of drafts is read anew only after a write. */
+  fresh(draft: Draft): Draft;
   /** Takes a draft away. */
   drop(id: string): Promise<void>;
   /** "Done": makes the draft a report that waits to go. */
