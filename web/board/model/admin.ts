@@ -1,4 +1,4 @@
-import type { Device } from '../../sdk/index.ts';
+import type { Device, JsonObject } from '../../sdk/index.ts';
 
 /** A record that another names. */
 export interface Named {
@@ -49,13 +49,38 @@ export interface Unsealed {
 export interface Repaired {
   state: string;
   verdict: { verdict: string; code?: string; message?: string };
+  followed?: Repaired[];
 }
 
 /** What offboarding touched, or would. */
 export interface Offboarded {
   label: string;
   devices: string[];
+  wipes: string[];
   sessions: number;
+  invites: number;
+  claims: number;
+}
+
+/** One thing that happened to a report. Of staff `by` names nobody, and nothing names a device. */
+export interface Moment {
+  at: string;
+  what: string;
+  record: string;
+  act: string;
+  by: { kind: 'person' | 'staff' | 'system' | 'operator' | 'unknown'; id?: string; label?: string; role?: string };
+  changes: { field: string; before: unknown; after: unknown }[];
+  code?: string;
+  message?: string;
+  reason?: string;
+}
+
+/** What a device last said of itself. `contact` is a time or a day; `waiting` null: not told, and never told of staff. */
+export interface DeviceTold {
+  device: string;
+  contact: string;
+  app: string;
+  waiting: number | null;
 }
 
 /** What a coordinator does beside the queue. Each call asks the server, which decides and audits. */
@@ -79,14 +104,24 @@ export class Admin {
 
   wipe = (device: string, reason: string): Promise<unknown> => this.#device.ask(`/api/fieldpost/devices/${device}/wipe`, { reason });
 
-  offboard = (person: string, reason: string, dryRun: boolean): Promise<Offboarded> =>
-    this.#device.ask(`/api/fieldpost/people/${person}/offboard`, { reason, dryRun });
+  offboard = (person: string, reason: string, dryRun: boolean, wipe = false): Promise<Offboarded> =>
+    this.#device.ask(`/api/fieldpost/people/${person}/offboard`, { reason, dryRun, wipe });
 
-  /** Runs a kept mutation again as its author, under the rules of now. */
-  release = (id: string): Promise<Repaired> => this.#device.ask(`/api/sync/quarantine/${id}/release`, {});
+  /** The devices that this coordinator looks after, by id. */
+  devices = async (): Promise<Map<string, DeviceTold>> =>
+    new Map((await this.#device.ask<{ devices: DeviceTold[] }>('/api/fieldpost/devices')).devices.map((d) => [d.device, d]));
+
+  /** What happened to a report, the oldest first. */
+  history = async (report: string): Promise<Moment[]> => (await this.#device.ask<{ history: Moment[] }>(`/api/fieldpost/reports/${report}/history`)).history;
+
+  /** Runs a kept mutation again as its author, under the rules of now; with ops in place of those that came. */
+  release = (id: string, ops: JsonObject[] | null = null): Promise<Repaired> => this.#device.ask(`/api/sync/quarantine/${id}/release`, ops ? { ops } : {});
+
+  /** Puts aside what is of no use. Nothing is lost by it. */
+  dismiss = (id: string, reason: string): Promise<Repaired> => this.#device.ask(`/api/sync/quarantine/${id}/dismiss`, { reason });
 
   /** Takes what a kept mutation says as the coordinator's own record. */
-  adopt = (id: string): Promise<Repaired> => this.#device.ask(`/api/sync/quarantine/${id}/adopt`, {});
+  adopt = (id: string, ops: JsonObject[] | null = null): Promise<Repaired> => this.#device.ask(`/api/sync/quarantine/${id}/adopt`, ops ? { ops } : {});
 
   tipSheet = (report: string, locale: string, without: string[]): Promise<TipSheet> =>
     this.#device.ask(`/api/fieldpost/reports/${report}/tipsheet?format=preview&locale=${locale}&without=${without.join(',')}`);

@@ -47,6 +47,9 @@ export class Desk {
 
   /** What the server could not take, and values that lost: both wait for a person. */
   kept: ViewRecord[] = $state.raw([]);
+  aside: ViewRecord[] = $state.raw([]);
+  /** What was added to reports, by the report's id, the oldest first. */
+  addenda: ReadonlyMap<string, ViewRecord[]> = $state.raw(new Map());
   conflicts: ViewRecord[] = $state.raw([]);
   devices: ViewRecord[] = $state.raw([]);
   lostDevices: ViewRecord[] = $state.raw([]);
@@ -122,8 +125,10 @@ export class Desk {
     this.organization = text(organizations.find((o) => o.id === status.person?.organization)?.fields['name']);
     this.refused = new Map(parked.flatMap((e) => e.records.map((r) => [r.id, e] as const)));
     this.#settleClaims(judged);
-    const [kept, conflicts, devices, lost] = await Promise.all([d.records('quarantine'), d.records('conflicts'), d.records('devices'), d.records('lost_devices')]);
-    this.kept = kept.filter((r) => !['released', 'adopted'].includes(text(r.fields['state'])));
+    const [kept, conflicts, devices, lost, addenda] = await Promise.all([d.records('quarantine'), d.records('conflicts'), d.records('devices'), d.records('lost_devices'), d.records('addenda')]);
+    this.kept = kept.filter((r) => text(r.fields['state']) === 'held');
+    this.aside = kept.filter((r) => text(r.fields['state']) === 'dismissed');
+    this.addenda = added(addenda);
     this.conflicts = conflicts.filter((r) => r.fields['resolved'] !== true);
     this.devices = devices.filter((r) => r.fields['revoked'] !== true && !text(r.fields['revoked']));
     this.lostDevices = lost.filter((r) => r.fields['resolved'] !== true);
@@ -230,11 +235,21 @@ export class Desk {
    * Settles a conflict: puts the chosen value into the record where it is not
    * the one in effect, and marks the conflict, both in one mutation.
    */
-  async settle(conflict: ViewRecord, choice: 'kept' | 'other'): Promise<void> {
+  async settle(conflict: ViewRecord, choice: 'kept' | 'other' | 'both', both = ''): Promise<void> {
     const f = conflict.fields;
     const mark = { op: 'update' as const, collection: 'conflicts', id: conflict.id, fields: { resolved: true } };
-    const change = { op: 'update' as const, collection: text(f['collection']), id: text(f['record']), fields: { [text(f['field'])]: f['other'] } as JsonObject };
+    const change = { op: 'update' as const, collection: text(f['collection']), id: text(f['record']), fields: { [text(f['field'])]: choice === 'both' ? both : f['other'] } as JsonObject };
     await this.device.save(choice === 'kept' ? [mark] : [change, mark]);
+  }
+
+  /** Adds to a report. The report itself never changes. */
+  async add(row: Row, words: string): Promise<void> {
+    await this.device.create('addenda', { [row.collection === 'submissions' ? 'submission' : 'observation']: row.id, text: words, event_time: new Date().toISOString() });
+  }
+
+  /** The conflicts about a report's own records. */
+  clashes(row: Row): ViewRecord[] {
+    return this.conflicts.filter((c) => text(c.fields['record']) === row.triage || text(c.fields['record']) === row.id);
   }
 
   /** Marks a word about a lost device as dealt with. */
@@ -253,6 +268,17 @@ export class Desk {
     this.#stop();
     this.device.lock();
   }
+}
+
+/** Additions by their report, the oldest first. */
+function added(records: ViewRecord[]): Map<string, ViewRecord[]> {
+  const out = new Map<string, ViewRecord[]>();
+  const at = (r: ViewRecord) => text(r.fields['event_time']);
+  for (const r of [...records].sort((a, b) => (at(a) < at(b) ? -1 : 1))) {
+    const of = text(r.fields['observation']) || text(r.fields['submission']);
+    out.set(of, [...(out.get(of) ?? []), r]);
+  }
+  return out;
 }
 
 const noted = (row: Row, words: string): string => [text(row.triageFields['note']), words.trim()].filter(Boolean).join('\n');

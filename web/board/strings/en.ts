@@ -1,6 +1,7 @@
 import type { Text } from '../../ui/text.ts';
 import { mapEn } from './map.en.ts';
 import { wrongEn } from './wrong.en.ts';
+import { workEn } from './work.en.ts';
 
 /** Every word of the board, in English. */
 export const en = {
@@ -263,6 +264,7 @@ export const en = {
   'history.saved': 'Saved; person and device are not shown',
   ...wrongEn,
   ...mapEn,
+  ...workEn,
 } as const satisfies Record<string, Text>;
 
 /** The key of a text. */

@@ -2,6 +2,7 @@ import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
 import { mapEs } from './map.es.ts';
 import { wrongEs } from './wrong.es.ts';
+import { workEs } from './work.es.ts';
 
 /** Every word of the board, in Spanish. Awaiting review by native speakers and practitioners (R25). */
 export const es: Translation<typeof en> = {
@@ -264,4 +265,5 @@ export const es: Translation<typeof en> = {
   'history.saved': 'Guardado; persona y teléfono no se muestran',
   ...wrongEs,
   ...mapEs,
+  ...workEs,
 };
