@@ -43,6 +43,7 @@ func Run(args []string, open Open) int {
 	root.AddCommand(auditCommand(open))
 	root.AddCommand(exportCommand(open))
 	root.AddCommand(dutyCommand(open))
+	root.AddCommand(allowCommand(open))
 	root.AddCommand(doctorCommand())
 	root.AddCommand(unsealCommand(open))
 	root.SetArgs(args)

@@ -206,11 +206,11 @@ func TestUpload(t *testing.T) {
 		rig.Want(t, []any{status, s.stored(id)}, []any{404, false})
 		s.keisha.Fresh()
 		status, h, _ = s.ask(http.MethodHead, media.Path+"/"+id, s.rosa.Token, nil, nil)
-		rig.Want(t, []any{status, h.Get("Upload-Offset"), h.Get("Upload-Length"), h.Get("Cache-Control")}, []any{200, "2000", "5000", "no-store"})
+		rig.Want(t, []any{status, h.Get("Upload-Offset"), h.Get("Upload-Length"), h.Get("Cache-Control"), h.Get("Fieldpost-Seq")}, []any{200, "2000", "5000", "no-store", ""})
 		// A client that can send no PATCH.
 		status, h, _ = s.ask(http.MethodPost, media.Path+"/"+id, s.rosa.Token, bytes.NewReader(photo[2000:]),
 			map[string]string{"X-HTTP-Method-Override": "PATCH", "Upload-Offset": "2000", "Content-Type": "application/offset+octet-stream"})
-		rig.Want(t, []any{status, h.Get("Upload-Offset"), s.stored(id)}, []any{204, "5000", true})
+		rig.Want(t, []any{status, h.Get("Upload-Offset"), h.Get("Fieldpost-Seq"), s.stored(id)}, []any{204, "5000", fmt.Sprint(s.Entries()), true})
 		status, h, raw = s.get(s.keisha, id)
 		rig.Want(t, []any{status, raw == string(photo)}, []any{200, true})
 		rig.Want(t, []any{h.Get("Content-Type"), h.Get("Content-Disposition"), h.Get("X-Content-Type-Options"), h.Get("Content-Security-Policy"), h.Get("Cache-Control")},

@@ -89,8 +89,25 @@ func (s *Service) Head(w http.ResponseWriter, r *http.Request, p access.Person, 
 	}
 	w.Header().Set("Upload-Offset", strconv.FormatInt(at, 10))
 	w.Header().Set("Upload-Length", strconv.FormatInt(length, 10))
+	if err := s.sayVersion(w, id); err != nil {
+		return err
+	}
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// sayVersion tells, of a photo that is stored, the version of its record: a
+// device keeps the bytes until that is held elsewhere (PHOTO-6).
+func (s *Service) sayVersion(w http.ResponseWriter, id string) error {
+	a, err := s.Store.Attachment(id)
+	if err != nil || a == nil || !a.Stored {
+		return err
+	}
+	versions, err := s.Store.Journal().Versions("attachments", []string{id})
+	if err == nil {
+		w.Header().Set("Fieldpost-Seq", strconv.FormatInt(versions[id], 10))
+	}
+	return err
 }
 
 // Patch is PATCH Path/<id>: the bytes from an offset on. body is the request's,
@@ -116,6 +133,9 @@ func (s *Service) Patch(w http.ResponseWriter, r *http.Request, body io.Reader, 
 		return err
 	}
 	w.Header().Set("Upload-Offset", strconv.FormatInt(at, 10))
+	if err := s.sayVersion(w, id); err != nil {
+		return err
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

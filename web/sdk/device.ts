@@ -7,6 +7,7 @@ import { newKey } from './keys.ts';
 import { Backoff, final, openStream, type Stream } from './live.ts';
 import { checklistsOf, type Checklist } from './checklist/checklists.ts';
 import { add, createsSeen, entries, everyRow, makeID, parkedRow, renamed, type Entry, type NewOp, type Saved } from './outbox.ts';
+import { along, dropDraftPhotos, dropPhoto, keepPhoto, photoAgain, photoBytes, photos, recordAgain, sendPhotos, type NewPhoto, type Photo, type PhotoReport } from './photos.ts';
 import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull.ts';
 import { emptyPushReport, meet, push, type PushReport } from './push.ts';
 import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
@@ -28,6 +29,7 @@ const WAIT = 25_000;
 const QUICK = 2_000; // a held pull that ends earlier, with nothing, was not held
 const UNHELD_REST = 5_000;
 const STREAM_SOON = 500; // before a stream that was cut is opened again, on average
+const WIPE_PHOTOS = 60_000;
 const STREAM_AGAIN = 120_000; // at most, where no stream is to be had
 
 /** What a device takes from outside. The defaults are right for a program; tests put their own time, chance and network in. */
@@ -81,6 +83,8 @@ export class Device {
   private gone = false;
   private answers = true;
   private round = new AbortController(); // of the exchange under way in keepUp
+  private readonly sent = new Map<string, number>();
+  private handing: Promise<unknown> | null = null;
   private drop = (): void => undefined; // ends what merely waits there: a stream, a held pull
 
   constructor(readonly vault: string, private readonly db: Database, private readonly store: Store, private readonly options: DeviceOptions) {
@@ -193,10 +197,10 @@ export class Device {
     return this.save([{ op: 'update', collection, id, fields }]);
   }
 
-  private addAs(ops: readonly NewOp[], correctionOf: number, draft?: string): Promise<Saved> {
+  private addAs(ops: readonly NewOp[], correctionOf: number, draft?: string, corrected: readonly string[] = []): Promise<Saved> {
     return this.guarded(async () => {
       const saved = await add(this.store, this.watch, ops, {
-        sealAll: this.options.sealAll, correctionOf,
+        sealAll: this.options.sealAll, correctionOf, further: (tx, saved) => along(tx, ops, saved, draft, corrected),
         ...(draft === undefined ? {} : { also: (tx: Writing) => tx.delete(DRAFTS, draft) }),
       });
       this.saved();
@@ -219,7 +223,61 @@ export class Device {
   }
 
   dropDraft(id: string): Promise<void> {
-    return this.guarded(() => this.store.write('drop draft', async (tx) => tx.delete(DRAFTS, id)));
+    return this.guarded(() => this.store.write('drop draft', async (tx) => {
+      tx.delete(DRAFTS, id);
+      await dropDraftPhotos(tx, id);
+    }));
+  }
+
+  // Photos of places and vehicles
+
+  /** Keeps a photo for a draft, and gives its id. On the disk when it returns. With the draft's report its record is saved; its bytes follow when that was received. */
+  keepPhoto(draft: string, photo: NewPhoto): Promise<string> {
+    return this.guarded(() => this.store.write('keep photo', async (tx) => keepPhoto(tx, draft, photo, this.watch.now().wall)));
+  }
+
+  /** Takes away a photo of a draft, or one that the server does not take. */
+  dropPhoto(id: string): Promise<void> {
+    return this.guarded(() => this.store.write('drop photo', (tx) => dropPhoto(tx, id)));
+  }
+
+  /** The photos on this device, the oldest first. */
+  photos(): Promise<Photo[]> {
+    return this.guarded(() => this.store.read('list photos', photos));
+  }
+
+  /** A photo's bytes; null when they are not on this device any more. */
+  photoBytes(id: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    return this.guarded(() => this.store.read('read photo', (tx) => photoBytes(tx, id)));
+  }
+
+  /** Sends a photo again that needs attention. */
+  async photoAgain(id: string): Promise<void> {
+    await this.guarded(async () => {
+      const again = await this.store.read('read photo', (tx) => recordAgain(tx, id));
+      if (again) await add(this.store, this.watch, [again.op], { sealAll: this.options.sealAll, correctionOf: again.pos, also: again.move });
+      else await this.store.write('photo again', (tx) => photoAgain(tx, id));
+    });
+    this.saved();
+  }
+
+  /** How many bytes of a photo the server has, as far as it was told since this device was unlocked. */
+  photoSent(id: string): number {
+    return this.sent.get(id) ?? 0;
+  }
+
+  /** Hands in the photos whose records were received. `keep` does it by itself, beside everything else: no photo holds up a report. */
+  sendPhotos(signal?: AbortSignal): Promise<PhotoReport> {
+    return this.guarded(() => sendPhotos(this.session, this.options.fetch, (id, bytes) => {
+      if (this.sent.get(id) === bytes) return;
+      this.sent.set(id, bytes);
+      this.tell();
+    }, this.signal(signal)));
+  }
+
+  /** One round at a time, beside what else goes on. What fails waits for the next. */
+  private photosBeside(signal: AbortSignal): void {
+    this.handing ??= this.sendPhotos(signal).catch(() => undefined).finally(() => { this.handing = null; });
   }
 
   /** The drafts, last changed first. */
@@ -305,8 +363,8 @@ export class Device {
    * stays, marked as corrected. Records that it would have created get new ids.
    */
   async correct(n: number, ops: readonly NewOp[], options: { draft?: string } = {}): Promise<Saved> {
-    const { pos } = await this.guarded(() => this.store.read('read outbox', (tx) => parkedRow(tx, n)));
-    return this.addAs(renamed(ops), pos, options.draft);
+    const { pos, touched } = await this.guarded(() => this.store.read('read outbox', (tx) => parkedRow(tx, n)));
+    return this.addAs(renamed(ops), pos, options.draft, touched.filter((t) => t.op === 'create').map((t) => t.id));
   }
 
   /** Everything that waits (with `parked`, what needs attention too) as a recovery file: sealed, signed, for anybody to carry. */
@@ -411,7 +469,10 @@ export class Device {
 
   /** Wipes this vault if the server has ordered it; then it fails with `wiped`, and the device is of no more use. */
   private async obeyOrder(signal: AbortSignal): Promise<void> {
-    if (!this.session.order || !(await obey(this.session, signal))) return;
+    if (!this.session.order) return;
+    // Photos that can still go up do, for a while; a wipe does not wait for them.
+    await this.sendPhotos(AbortSignal.any([signal, AbortSignal.timeout(WIPE_PHOTOS)])).catch(() => undefined);
+    if (!(await obey(this.session, signal))) return;
     this.gone = true;
     this.lock();
     throw wiped();
@@ -505,6 +566,7 @@ export class Device {
           if (this.activity !== 'live' && this.activity !== 'polling') this.enter('syncing');
           const saves = this.saves;
           const { pull } = await this.sync(round, { within: PULL_TIME });
+          this.photosBeside(signal);
           if (stream && unasked && pull.changes.length > 0) {
             // It should have told of them: it is dead, and nobody said so.
             stream.close();

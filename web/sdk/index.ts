@@ -10,6 +10,7 @@ export type { Phase, Problem, Ref, Rewound } from './rows.ts';
 export type { ViewRecord } from './view.ts';
 export type { PushReport } from './push.ts';
 export type { Change, CheckReport, PullOptions, PullReport } from './pull.ts';
+export type { NewPhoto, Photo, PhotoReport } from './photos.ts';
 export type { CarryReport, Delivered, Exported } from './recovery.ts';
 export type { Clocks } from './clock.ts';
 export { asked, unfit, type Answers, type Conditions } from './checklist/asked.ts';

@@ -81,41 +81,49 @@ export interface AddOptions {
   sealAll: boolean;
   /** What else is written in the same transaction. */
   also?: (tx: Writing) => void | Promise<void>;
+  /** Acts of their own that follow this one, saved in the same transaction. */
+  further?: (tx: Writing, saved: Saved) => Promise<readonly (readonly NewOp[])[]>;
 }
 
-/** Saves one mutation, all or nothing. */
+/** Saves one mutation, and those that follow it, all or nothing. */
 export async function add(store: Store, watch: Watch, given: readonly NewOp[], options: AddOptions): Promise<Saved> {
   const named = complete(given);
   const saved = await store.write('save', async (tx) => {
     const st = await device(tx);
     if (!st.sealKey) throw notEnrolled('This device is not enrolled, and knows nobody to seal for.');
-    if (st.n >= MAX_N) throw badInput('n_used_up', 'This device cannot number any more changes.', 'Enrol anew.');
-    const ops = await fillBases(tx, named);
     const { wall, jumped } = watch.now();
-    const stamp = await nextStamp(tx, st, wall, jumped);
-    const body = JSON.stringify({ stamp, offset: st.offset, epoch: st.viewEpoch, schema: SCHEMA, ops } satisfies Body);
-    if (bytesOf(body) > MAX_MUTATION_BYTES - 32) {
-      throw badInput('too_large', 'This is more than one change may hold (1 MiB).', 'Save it in smaller parts.');
-    }
-    const row: OutboxRow = {
-      pos: ++st.pos, n: ++st.n, stamp, body, touched: ops.map(({ op, collection, id }) => ({ op, collection, id })), phase: 'waiting', made: wall,
-      seq: 0, verdict: null, code: '', message: '', fails: 0, ack: 0, correctedBy: 0, correctionOf: options.correctionOf ?? 0,
-      sealed: await sealRow(st, st.n, stamp, body), sendsSealed: sendsSealed(st, options.sealAll),
+    const one = async (ops: Op[], correctionOf: number, late: boolean): Promise<OutboxRow> => {
+      if (st.n >= MAX_N) throw badInput('n_used_up', 'This device cannot number any more changes.', 'Enrol anew.');
+      const stamp = await nextStamp(tx, st, wall, jumped && !late);
+      const body = JSON.stringify({ stamp, offset: st.offset, epoch: st.viewEpoch, schema: SCHEMA, ops } satisfies Body);
+      if (bytesOf(body) > MAX_MUTATION_BYTES - 32) {
+        throw badInput('too_large', 'This is more than one change may hold (1 MiB).', 'Save it in smaller parts.');
+      }
+      const row: OutboxRow = {
+        pos: ++st.pos, n: ++st.n, stamp, body, touched: ops.map(({ op, collection, id }) => ({ op, collection, id })), phase: 'waiting', made: wall,
+        seq: 0, verdict: null, code: '', message: '', fails: 0, ack: 0, correctedBy: 0, correctionOf,
+        sealed: await sealRow(st, st.n, stamp, body), sendsSealed: sendsSealed(st, options.sealAll),
+      };
+      if (row.sealed.length > MAX_MUTATION_BYTES - SEALED_ENVELOPE) {
+        throw badInput('too_large', 'This is more than one sealed change may hold (about 768 KiB).', 'Save it in smaller parts.');
+      }
+      await carry(tx, st, row);
+      putRow(tx, row);
+      return row;
     };
-    if (row.sealed.length > MAX_MUTATION_BYTES - SEALED_ENVELOPE) {
-      throw badInput('too_large', 'This is more than one sealed change may hold (about 768 KiB).', 'Save it in smaller parts.');
-    }
-    await carry(tx, st, row);
-    putRow(tx, row);
+    const ops = await fillBases(tx, named);
+    const row = await one(ops, options.correctionOf ?? 0, false);
+    const saved: Saved = { n: row.n, stamp: row.stamp, ids: ops.map((op) => op.id) };
     if (options.correctionOf) {
       const of = await tx.get<OutboxRow>(OUTBOX, posKey(options.correctionOf));
       if (of) putRow(tx, { ...of, phase: 'corrected', correctedBy: row.pos });
       // What was corrected is not to come by another way as well.
       tx.carried(posKey(options.correctionOf), null);
     }
+    for (const next of (await options.further?.(tx, saved)) ?? []) await one(complete(next), 0, true);
     putDevice(tx, st);
     await options.also?.(tx);
-    return { n: row.n, stamp, ids: ops.map((op) => op.id) };
+    return saved;
   });
   watch.noted();
   return saved;

@@ -6,6 +6,7 @@ import type { Watch } from './clock.ts';
 import { aborted, explain, hasCode, notEnrolled, SdkError } from './errors.ts';
 import { newKey, sign, useKey } from './keys.ts';
 import { bodyOf, carry, everyRow, makeID, sealRow, SEALED_ENVELOPE } from './outbox.ts';
+import { photosAgain, settlePhotos } from './photos.ts';
 import { device, outbox, posKey, putDevice, putRow, type DeviceRow, type Identity, type OutboxRow, type Problem } from './rows.ts';
 import type { Store, Writing } from './store.ts';
 import { checks, offsetOf, type Check, type Request, type Timing, type Transport } from './transport.ts';
@@ -240,6 +241,7 @@ export async function sendAgain(tx: Writing, st: DeviceRow, wall: number): Promi
     putRow(tx, { ...row, phase: 'waiting', seq: 0, ack: 0 });
     tx.carried(posKey(row.pos), { delivered: 0 });
   }
+  await photosAgain(tx);
   st.cursor = null;
   if (notes > 0) st.rewound = { at: wall, notes };
 }
@@ -272,6 +274,7 @@ export async function settle(tx: Writing, st: DeviceRow): Promise<void> {
     putRow(tx, { ...row, phase: 'settled', sealed: '', body: keep ? row.body : null });
     tx.carried(posKey(row.pos), null);
   }
+  await settlePhotos(tx, st.durableSeq);
 }
 
 /**

@@ -1,0 +1,265 @@
+/**
+ * Photos of places and vehicles (PHOTO-6). Each is sealed in the vault with the
+ * draft that it is for. "Done" makes its record an act of its own behind the
+ * report's, in the same transaction; its bytes go up when the record has been
+ * received, on their own way, so that no photo ever holds up a report.
+ */
+import { badInput } from './errors.ts';
+import { everyRow, makeID, type NewOp, type Saved } from './outbox.ts';
+import { posKey, putRow } from './rows.ts';
+import { enrolled, type Session } from './session.ts';
+import type { Reading, Writing } from './store.ts';
+import type { Word } from './sync-state.ts';
+import { handIn, NotHanded } from './tus/hand.ts';
+import { base64url, fromBase64url, hex, sha256, type Bytes } from './wire/bytes.ts';
+
+const PHOTOS = 'photos';
+// Apart: a list of photos does not open them all.
+const BYTES = 'photo bytes';
+/** What the server takes. */
+export const MAX_PHOTO = 25 << 20;
+/** How often bytes that arrive as others are sent again from the start. */
+const TRIES = 2;
+
+/** A picture that was made anew: nothing of the picked one is in it but what it shows. */
+export interface NewPhoto {
+  bytes: Bytes;
+  kind: 'place' | 'vehicle';
+  type: 'image/jpeg' | 'image/webp';
+  /** SHA-256, lower-case hex, of the picture as it was picked (R13). */
+  raw?: string;
+}
+
+/**
+ * - `draft`: of a draft
+ * - `waiting`: of a report; its record or its bytes are on their way
+ * - `stored`: the server has it; its bytes are kept here until that is held elsewhere (EPOCH-3)
+ * - `settled`: that too
+ * - `parked`: the server does not take it: a person must look
+ */
+type Phase = 'draft' | 'waiting' | 'stored' | 'settled' | 'parked';
+
+interface PhotoRow {
+  draft: string;
+  report: string;
+  collection: string;
+  kind: NewPhoto['kind'];
+  type: NewPhoto['type'];
+  size: number;
+  sha256: string;
+  raw: string;
+  made: number;
+  phase: Phase;
+  /** Why it is parked, or was not taken the last time. */
+  code: string;
+  fails: number;
+  /** The version of its record with `stored`. */
+  seq: number;
+}
+
+/** A photo of this device, as it is shown. Its word is one of the five; `seen` is a report's alone. */
+export interface Photo {
+  id: string;
+  /** The draft that it is for; '' once it is of a report. */
+  draft: string;
+  report: string;
+  kind: NewPhoto['kind'];
+  type: NewPhoto['type'];
+  size: number;
+  word: Word;
+  code: string;
+  made: number;
+}
+
+const rows = (tx: Reading): Promise<ReadonlyMap<string, PhotoRow>> => tx.all<PhotoRow>(PHOTOS);
+
+export function keepPhoto(tx: Writing, draft: string, p: NewPhoto, made: number): string {
+  if (p.bytes.length === 0 || p.bytes.length > MAX_PHOTO) throw badInput('photo_too_large', 'A photo has 1 byte to 25 MiB.', 'Make it smaller.');
+  const id = makeID();
+  tx.put(PHOTOS, id, {
+    draft, report: '', collection: '', kind: p.kind, type: p.type, size: p.bytes.length, sha256: hex(sha256(p.bytes)), raw: p.raw ?? '', made, phase: 'draft', code: '', fails: 0, seq: 0,
+  } satisfies PhotoRow);
+  tx.put(BYTES, id, base64url(p.bytes));
+  return id;
+}
+
+/** Takes a photo away that a person does not want: of a draft, or one that the server does not take. */
+export async function dropPhoto(tx: Writing, id: string): Promise<void> {
+  const p = (await rows(tx)).get(id);
+  if (!p) return;
+  if (p.phase !== 'draft' && wordOf(id, p, await records(tx)) !== 'attention') {
+    throw badInput('photo_on_its_way', 'The photo is of a report that was saved.', 'A coordinator can take it out of the report.');
+  }
+  erase(tx, id);
+}
+
+function erase(tx: Writing, id: string): void {
+  tx.delete(PHOTOS, id);
+  tx.delete(BYTES, id);
+}
+
+/** Takes away what is of a draft that ends without a report. */
+export async function dropDraftPhotos(tx: Writing, draft: string): Promise<void> {
+  for (const [id, p] of await rows(tx)) if (p.draft === draft) erase(tx, id);
+}
+
+export async function photoBytes(tx: Reading, id: string): Promise<Bytes | null> {
+  const text = await tx.get<string>(BYTES, id);
+  return text === undefined ? null : fromBase64url(text);
+}
+
+/** Where the record of each photo stands: by the photo's id. */
+async function records(tx: Reading): Promise<Map<string, { phase: string; code: string; pos: number }>> {
+  const out = new Map<string, { phase: string; code: string; pos: number }>();
+  for (const r of await everyRow(tx)) for (const t of r.touched) if (t.collection === 'attachments' && t.op === 'create') out.set(t.id, r);
+  return out;
+}
+
+function wordOf(id: string, p: PhotoRow, of: Map<string, { phase: string }>): Word {
+  if (p.phase === 'draft') return 'saved';
+  if (p.phase === 'stored' || p.phase === 'settled') return 'received';
+  return p.phase === 'parked' || of.get(id)?.phase === 'parked' ? 'attention' : 'waiting';
+}
+
+export async function photos(tx: Reading): Promise<Photo[]> {
+  const of = await records(tx);
+  return [...await rows(tx)].map(([id, p]) => {
+    const record = of.get(id);
+    return {
+      id, draft: p.draft, report: p.report, kind: p.kind, type: p.type, size: p.size, made: p.made, word: wordOf(id, p, of),
+      code: record?.phase === 'parked' ? record.code : p.code,
+    };
+  }).sort((a, b) => a.made - b.made);
+}
+
+/**
+ * The records of a draft's photos, as acts that follow the report's. A report
+ * about oneself has no author, so it takes none: they are erased. `corrected` are
+ * reports that this one stands in for: their photos go with it.
+ */
+export async function along(tx: Writing, ops: readonly NewOp[], saved: Saved, draft: string | undefined, corrected: readonly string[]): Promise<NewOp[][]> {
+  const at = ops.findIndex((o) => o.op === 'create' && (o.collection === 'observations' || o.collection === 'submissions'));
+  if (at < 0) return [];
+  const { collection, fields } = ops[at]!;
+  const report = saved.ids[at]!;
+  const out: NewOp[][] = [];
+  for (const [before, p] of await rows(tx)) {
+    const again = p.report !== '' && corrected.includes(p.report) && p.phase !== 'stored' && p.phase !== 'settled';
+    if (!again && (p.phase !== 'draft' || p.draft !== draft)) continue;
+    if (fields?.about === 'self') {
+      erase(tx, before);
+      continue;
+    }
+    let id = before;
+    if (again) { // the server keeps the refused one under its id
+      id = makeID();
+      tx.put(BYTES, id, await tx.get(BYTES, before));
+      erase(tx, before);
+      const row = (await everyRow(tx)).find((r) => r.touched.some((t) => t.collection === 'attachments' && t.id === before));
+      if (row && (row.phase === 'parked' || row.phase === 'waiting')) {
+        putRow(tx, { ...row, phase: 'corrected' });
+        tx.carried(posKey(row.pos), null);
+      }
+    }
+    const next: PhotoRow = { ...p, draft: '', collection, report, phase: 'waiting', code: '', fails: 0 };
+    tx.put(PHOTOS, id, next);
+    out.push([recordOf(id, next)]);
+  }
+  return out;
+}
+
+/** Puts a photo back in the queue whose bytes were not taken. */
+export async function photoAgain(tx: Writing, id: string): Promise<void> {
+  const p = (await rows(tx)).get(id);
+  if (p?.phase === 'parked') tx.put(PHOTOS, id, { ...p, phase: 'waiting', code: '', fails: 0 } satisfies PhotoRow);
+}
+
+/** Of a photo whose record was refused: a new record in its place, because the server keeps the refused one under its id. */
+export async function recordAgain(tx: Reading, id: string): Promise<{ op: NewOp; pos: number; move: (tx: Writing) => Promise<void> } | null> {
+  const p = (await rows(tx)).get(id);
+  const record = (await records(tx)).get(id);
+  if (!p || record?.phase !== 'parked') return null;
+  const next = makeID();
+  return {
+    op: recordOf(next, p), pos: record.pos, move: async (tx) => {
+      tx.put(PHOTOS, next, { ...p, phase: 'waiting', code: '', fails: 0 } satisfies PhotoRow);
+      tx.put(BYTES, next, await tx.get(BYTES, id));
+      erase(tx, id);
+    },
+  };
+}
+
+const recordOf = (id: string, p: PhotoRow): NewOp => ({
+  op: 'create', collection: 'attachments', id,
+  fields: { [p.collection === 'observations' ? 'observation' : 'submission']: p.report, kind: p.kind, type: p.type, bytes: p.size, sha256: p.sha256, ...(p.raw && { raw_sha256: p.raw }) },
+});
+
+/** After a rewind: what the server had may be gone. The first question to it tells. */
+export async function photosAgain(tx: Writing): Promise<void> {
+  for (const [id, p] of await rows(tx)) if (p.phase === 'stored') tx.put(PHOTOS, id, { ...p, phase: 'waiting', seq: 0 } satisfies PhotoRow);
+}
+
+/** Lets go of the bytes that are held off the server's machine (EPOCH-3). */
+export async function settlePhotos(tx: Writing, durable: number): Promise<void> {
+  for (const [id, p] of await rows(tx)) {
+    if (p.phase !== 'stored' || p.seq === 0 || p.seq > durable) continue;
+    tx.put(PHOTOS, id, { ...p, phase: 'settled' } satisfies PhotoRow);
+    tx.delete(BYTES, id);
+  }
+}
+
+/** What a round of handing in photos did. */
+export interface PhotoReport {
+  stored: number;
+  /** Wait for another round, with why the last one of them was not taken. */
+  left: number;
+  code: string;
+}
+
+/** Refusals that another try does not help. */
+const lasting = [400, 404, 413, 415, 422];
+
+/**
+ * Hands in the photos whose records were received, one after the other; of
+ * several tabs one does. It ends early where no answer comes.
+ */
+export async function sendPhotos(s: Session, fetcher: typeof fetch, at: (id: string, bytes: number) => void, signal: AbortSignal): Promise<PhotoReport> {
+  return s.store.locks.hold(s.store.lockName('photos'), async () => {
+    const report: PhotoReport = { stored: 0, left: 0, code: '' };
+    const tried = new Set<string>();
+    for (;;) {
+      const ready = await s.store.read('look for photos', async (tx) => {
+        const of = await records(tx);
+        return [...await rows(tx)].filter(([id, p]) => p.phase === 'waiting' && ['acknowledged', 'settled'].includes(of.get(id)?.phase ?? ''));
+      });
+      const next = ready.find(([id]) => !tried.has(id));
+      report.left = ready.length;
+      if (!next || signal.aborted) return report;
+      const [id, p] = next;
+      tried.add(id);
+      const set = (change: Partial<PhotoRow>): Promise<void> => s.store.write('note photo', async (tx) => {
+        const now = (await rows(tx)).get(id);
+        if (now) tx.put(PHOTOS, id, { ...now, ...change } satisfies PhotoRow);
+      });
+      const bytes = await s.store.read('read photo', (tx) => photoBytes(tx, id));
+      if (!bytes || bytes.length !== p.size) {
+        await set({ phase: 'parked', code: 'store_damaged' });
+        continue;
+      }
+      try {
+        const st = await enrolled(s);
+        const seq = await handIn({ url: st.url, token: st.token, id, bytes: new Blob([bytes], { type: p.type }), fetch: fetcher, at: (n) => at(id, n), signal });
+        await set({ phase: 'stored', code: '', seq });
+        report.stored++;
+      } catch (err) {
+        if (!(err instanceof NotHanded)) throw err;
+        report.code = err.code || 'no_server';
+        const refused = err.code !== '' && lasting.includes(err.status);
+        const anew = err.code === 'photo_differs' && p.fails + 1 < TRIES;
+        await set({ code: report.code, ...(refused && { fails: p.fails + 1, phase: anew ? 'waiting' : 'parked' }) });
+        if (!refused) return report;
+      }
+    }
+  }, signal);
+}
+
