@@ -72,6 +72,12 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"organization": p.User.Organization, "what": "phone", "asked": "2026-01-11 04:55:00.000Z"}, true
 	case "duty_hours":
 		return map[string]any{"zone": "America/Chicago", "mail": []any{"night@example.org"}}, true
+	case "site_readiness":
+		site := map[string]string{w.ngoA: w.x1, w.ngoB: w.x2}[p.User.Organization]
+		if site == "" {
+			return map[string]any{"site": w.x1, "posters": 2}, false
+		}
+		return map[string]any{"site": site, "posters": 2, "poster_on": "2026-01-11"}, true
 	case "duty_alerts":
 		return map[string]any{"organization": p.User.Organization, "triage": rig.ID(), "list": "first", "state": "sent", "at": "2026-01-11 04:55:00.000Z"}, true
 	case "devices":
@@ -105,7 +111,7 @@ var edits = map[string]map[string]any{
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true}, "seals": {"reason": "x"},
 	"hotlines": {"verified_on": "2026-01-11"}, "guidance": {"published": false}, "venues": {"published": false}, "industries": {"published": false},
 	"routing_profiles": {"published": false}, "published_statistics": {"published": false},
-	"checklist_drafts": {"title": "x"}, "duty_hours": {"zone": "America/New_York"}, "duty_alerts": {"people": 9},
+	"checklist_drafts": {"title": "x"}, "duty_hours": {"zone": "America/New_York"}, "duty_alerts": {"people": 9}, "site_readiness": {"posters": 3},
 }
 
 // pushable tells whether push takes all of these fields from a role; those

@@ -30,6 +30,13 @@ func Narrow(r Rule, p Person) (pairs []Pair, ok bool) {
 			}
 		}
 		return pairs, true
+	case siteOf:
+		for _, s := range p.Sites {
+			if s != "" {
+				pairs = append(pairs, Pair{x.field, s})
+			}
+		}
+		return pairs, true
 	case allOf:
 		for _, each := range x {
 			if found, bounded := Narrow(each, p); bounded && (!ok || len(found) < len(pairs)) {

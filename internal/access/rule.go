@@ -128,6 +128,17 @@ func (ownSite) Holds(p Person, record Values) bool {
 	return false
 }
 
+// siteOf: the site that a field names is one of the person's.
+type siteOf struct{ field string }
+
+func (r siteOf) PB() string {
+	return fmt.Sprintf("(%s != \"\" && @request.auth.sites.id ?= %s)", r.field, r.field)
+}
+
+func (r siteOf) Holds(p Person, record Values) bool {
+	return ownSite{}.Holds(p, Values{"id": record.text(r.field)})
+}
+
 // inList: the person's organization is in a list field of the record.
 type inList struct{ field string }
 

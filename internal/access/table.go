@@ -289,6 +289,18 @@ var Table = map[string]Collection{
 		Fields:   fields(server, "organization", "triage", "list", "state", "people", "at"),
 		Audience: coordinatorAudience,
 	},
+	// How ready a site is: posters and training, for its managers and for who
+	// serves it. Nobody is named in it, and no report is near it (R8).
+	"site_readiness": {
+		Name:   "site_readiness",
+		List:   anyOf{isAdmin, orgCoord, allOf{roleIs{Manager}, siteOf{"site"}}},
+		Create: allOf{roleIs{Coordinator}, notSent{"organization"}},
+		Update: allOf{orgCoord, notSent{"site", "organization"}},
+		Fields: with(with(fields(latest, "poster_on", "posters", "trained_on", "trained", "next_training"), once, "site"), server, "organization"),
+		Audience: func(r Values) []string {
+			return append(coordinatorAudience(r), "m:"+r.text("site"), "a")
+		},
+	},
 	"invites": {
 		Name: "invites",
 		// Who looks after it: of staff those who serve their site (R8). Who may
@@ -331,6 +343,9 @@ func Scopes(p Person) []string {
 	case Staff, Manager:
 		for _, s := range p.Sites {
 			scopes = append(scopes, "s:"+s)
+			if p.Role == Manager {
+				scopes = append(scopes, "m:"+s)
+			}
 		}
 	case Coordinator:
 		scopes = append(scopes, "c:"+p.Organization)

@@ -204,6 +204,9 @@ func (w *world) seedRepair() {
 		w.Make("duty_hours", map[string]any{"organization": o, "zone": "America/Chicago", "hours": []any{map[string]any{"day": "fri", "from": "18:00", "to": "02:00"}}, "mail": []any{"night@example.org"}})
 		w.Make("duty_alerts", map[string]any{"organization": o, "triage": rig.ID(), "list": "first", "state": "sent", "people": 1, "at": "2026-01-11 04:55:00.000Z"})
 	}
+	for site, o := range map[string]string{w.x1: w.ngoA, w.x2: w.ngoB, w.y1: w.ngoA} {
+		w.Make("site_readiness", map[string]any{"site": site, "organization": o, "posters": 2, "poster_on": "2026-01-05", "trained": 7, "trained_on": "2026-01-06"})
+	}
 	for o, c := range map[string]string{w.ngoA: "coordinator A", w.ngoB: "coordinator B"} {
 		w.Make("seals", map[string]any{"submission": w.subs["staff X1"], "organization": o, "by": w.person(c).User.ID, "reason": odd, "at": "2026-01-11 04:55:00.000Z"})
 	}

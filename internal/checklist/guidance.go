@@ -18,10 +18,11 @@ const (
 	ShownOnRequest = "on_request"
 	ShownMinor     = "maybe_minor" // somebody may be under 18: opens the call card
 	ShownMyself    = "myself"      // "I need help for myself"
+	ShownManager   = "manager"     // to the manager of a site: what to do tonight
 )
 
 // Shown are all moments in which guidance is shown.
-var Shown = []string{ShownAlways, ShownBefore, ShownAfterHard, ShownOnRequest, ShownMinor, ShownMyself}
+var Shown = []string{ShownAlways, ShownBefore, ShownAfterHard, ShownOnRequest, ShownMinor, ShownMyself, ShownManager}
 
 // Marks of a paragraph.
 const (

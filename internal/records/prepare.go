@@ -53,6 +53,8 @@ func (s *Store) complete(app core.App, w *Writer, d *draft) error {
 		return s.prepareAttachment(app, w, d)
 	case dutyCollection:
 		return prepareDuty(w, d)
+	case readinessCollection:
+		return s.prepareReadiness(app, w, d)
 	case "sites":
 		if w.Person != nil && w.Person.Role == access.Coordinator {
 			d.set("served_by", w.Person.Organization)
@@ -96,7 +98,7 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 	case checklist.HotlineCollection, checklist.GuidanceCollection, checklist.VenueCollection, checklist.IndustryCollection,
 		checklist.ProfileCollection, checklist.StatisticCollection:
 		return checkEntry(record)
-	case "organizations", "sites", "triage", "tips", rulesCollection, dutyCollection:
+	case "organizations", "sites", "triage", "tips", rulesCollection, dutyCollection, readinessCollection:
 		sortSets(record)
 	case "checklists":
 		return checkChecklist(app, record)
@@ -122,6 +124,8 @@ func (s *Store) check(app core.App, d *draft) error {
 		return checkTip(d)
 	case dutyCollection:
 		return checkDuty(d)
+	case readinessCollection:
+		return checkReadiness(d)
 	}
 	return nil
 }
