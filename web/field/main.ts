@@ -7,9 +7,11 @@ import { loadContent } from './content.ts';
 import { gate } from './model/gate.svelte.ts';
 import { keepOffline } from './update.svelte.ts';
 
+// Who is here is looked up while the texts come.
+const looked = gate.start();
 // Help must be there from the first screen on (R3).
 await loadContent();
 mount(App, { target: document.body });
-void gate.start();
+void looked;
 // The app works without it; only the next cold start needs it. Settings shows the version.
 keepOffline().catch(() => undefined);

@@ -129,8 +129,10 @@ export interface CarryReport {
 export async function deliverCarried(s: Session, db: Database, own: string, now: number, signal?: AbortSignal): Promise<CarryReport> {
   const st = await enrolled(s);
   const home = homeOf(st.sealKey);
-  const rows = (await db.run('read what is carried', () => db.carried.toArray()))
-    .filter((c) => c.vault !== own && c.home === home && c.delivered === 0 && c.notBefore <= now)
+  // Own ones, which may be thousands, are not read: this runs with each exchange.
+  const others = (await db.run('read what is carried', () => db.carried.valuesOf('vault'))).filter((v) => v !== own);
+  const rows = (await Promise.all(others.map((v) => db.run('read what is carried', () => db.carried.where('vault').equals(v).toArray())))).flat()
+    .filter((c) => c.home === home && c.delivered === 0 && c.notBefore <= now)
     .sort((a, b) => (a.vault === b.vault ? a.n - b.n : a.vault < b.vault ? -1 : 1));
   const report: CarryReport = { delivered: 0, left: 0 };
   const note = (c: Carried, change: Partial<Carried>): Promise<unknown> => db.run('note what is carried', () => db.carried.update(c.k, change));

@@ -294,13 +294,18 @@ class Snapshot implements Writing {
 
 function merged(rows: ReadonlyMap<string, unknown>, over: ReadonlyMap<string, unknown>): Map<string, unknown> {
   const out = new Map(rows);
-  let added = false;
+  let last = '';
+  for (const key of rows.keys()) last = key;
+  let within = false; // a new key that belongs between others; at the end it stands already
   for (const [key, row] of over) {
     if (row === undefined) out.delete(key);
     else {
-      added ||= !out.has(key);
+      if (!out.has(key)) {
+        within ||= key < last;
+        last = key;
+      }
       out.set(key, row);
     }
   }
-  return added ? new Map([...out].sort(([a], [b]) => (a < b ? -1 : 1))) : out;
+  return within ? new Map([...out].sort(([a], [b]) => (a < b ? -1 : 1))) : out;
 }

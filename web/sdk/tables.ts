@@ -100,6 +100,20 @@ export class Table<T extends object> {
     return new Rows(this.within, this.name, undefined, test);
   }
 
+  /** The values that an index has, each once, without reading a row. */
+  valuesOf(index: string): Promise<string[]> {
+    return this.within('readonly', this.name, (s) => new Promise((resolve, reject) => {
+      const out: string[] = [];
+      const r = s.index(index).openKeyCursor(null, 'nextunique');
+      r.onerror = () => reject(r.error as DOMException);
+      r.onsuccess = () => {
+        if (!r.result) return resolve(out);
+        out.push(r.result.key as string);
+        r.result.continue();
+      };
+    }));
+  }
+
   where(index: string): { equals(value: string): Rows<T> } {
     return { equals: (value) => new Rows(this.within, this.name, { index, value }) };
   }

@@ -1,6 +1,6 @@
 /** What the person sees: the confirmed view with own changes laid over it (PULL-5). */
 import { bodyOf, createsSeen, everyRow } from './outbox.ts';
-import { device, recordsOf, seenIDs, type DeviceRow, type RecordRow } from './rows.ts';
+import { device, recordsOf, seenIDs, type DeviceRow, type OutboxRow, type RecordRow } from './rows.ts';
 import type { Reading } from './store.ts';
 import { wordOf, type Word } from './sync-state.ts';
 import { equalJSON } from './wire/canonical.ts';
@@ -21,22 +21,56 @@ export interface ViewRecord {
   n: number;
 }
 
-/** A collection's records by id, or one of them. */
+/** A change of this device's own, as it counts for a collection. */
+interface Own {
+  row: OutboxRow;
+  word: Word;
+  /** The confirmed view does not have it yet. */
+  ahead: boolean;
+}
+
+// Stored rows are never changed in place, so what was made of the same ones is
+// still right: with each tap a screen asks again, and a draft is all that changed.
+// It goes when the store forgets what it has read.
+const made = new WeakMap<ReadonlyMap<string, RecordRow>, { own: Own[]; staff: boolean; out: ViewRecord[] }>();
+const bodies = new WeakMap<OutboxRow, NonNullable<ReturnType<typeof bodyOf>>>();
+
+/** A collection's records by id, or one of them. Of a collection it is the same array as long as nothing in it has changed: do not change it. */
 export async function view(tx: Reading, collection: string, id?: string): Promise<ViewRecord[]> {
   const st = await device(tx);
+  const staff = st.person?.role === 'staff';
+  const own = await ownOf(tx, st, collection, id);
+  const rows = id === undefined ? await tx.all<RecordRow>(recordsOf(collection)) : null;
+  const before = rows && made.get(rows);
+  if (before && before.staff === staff && before.own.length === own.length
+    && before.own.every((o, i) => o.row === own[i]!.row && o.word === own[i]!.word && o.ahead === own[i]!.ahead)) return before.out;
   const records = new Map<string, ViewRecord>();
-  if (id === undefined) {
-    for (const [rid, row] of await tx.all<RecordRow>(recordsOf(collection))) records.set(rid, confirmed(collection, rid, row));
-  } else {
+  if (rows) for (const [rid, row] of rows) records.set(rid, confirmed(collection, rid, row));
+  else if (id !== undefined) {
     const row = await tx.get<RecordRow>(recordsOf(collection), id);
     if (row) records.set(id, confirmed(collection, id, row));
   }
-  await layOver(tx, st, collection, id, records);
-  return [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  layOver(own, staff, collection, id, records);
+  const out = [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  if (rows) made.set(rows, { own, staff, out });
+  return out;
 }
 
 const confirmed = (collection: string, id: string, row: RecordRow): ViewRecord =>
   ({ collection, id, seq: row.seq, fields: { ...row.record }, word: null, n: 0 });
+
+const isOf = (t: { collection: string; id: string }, collection: string, id: string | undefined): boolean =>
+  t.collection === collection && (id === undefined || t.id === id);
+
+async function ownOf(tx: Reading, st: DeviceRow, collection: string, id: string | undefined): Promise<Own[]> {
+  const own: Own[] = [];
+  const seen = await seenIDs(tx);
+  for (const row of await everyRow(tx)) {
+    if (!row.touched.some((t) => isOf(t, collection, id))) continue;
+    own.push({ row, word: wordOf(row.phase, createsSeen(row, seen)), ahead: row.phase === 'waiting' || (row.phase === 'acknowledged' && row.ack > st.pulledAcks) });
+  }
+  return own;
+}
 
 /**
  * Applies own changes in their order: those that wait, and those that are
@@ -44,24 +78,19 @@ const confirmed = (collection: string, id: string, row: RecordRow): ViewRecord =
  * attention; refused changes of other records are not laid over them. Reports of
  * staff are never pulled; their device shows them from here.
  */
-async function layOver(tx: Reading, st: DeviceRow, collection: string, id: string | undefined, records: Map<string, ViewRecord>): Promise<void> {
-  const staff = st.person?.role === 'staff';
-  const seen = await seenIDs(tx);
-  const mine = (t: { collection: string; id: string }): boolean => t.collection === collection && (id === undefined || t.id === id);
-  for (const row of await everyRow(tx)) {
-    if (!row.touched.some(mine)) continue;
-    const word = wordOf(row.phase, createsSeen(row, seen));
+function layOver(own: readonly Own[], staff: boolean, collection: string, id: string | undefined, records: Map<string, ViewRecord>): void {
+  for (const { row, word, ahead } of own) {
     for (const t of row.touched) {
-      const r = t.op === 'create' && mine(t) ? records.get(t.id) : undefined;
+      const r = t.op === 'create' && isOf(t, collection, id) ? records.get(t.id) : undefined;
       if (r) r.word = word;
     }
-    if (row.phase === 'corrected') continue;
-    const ahead = row.phase === 'waiting' || (row.phase === 'acknowledged' && row.ack > st.pulledAcks);
-    if (!ahead && row.phase !== 'parked' && !staff) continue;
-    const body = bodyOf(row);
-    for (const made of body?.ops ?? []) {
-      const { op } = upgrade(made, body!.schema); // sent as it was made, shown as this schema has it
-      if (mine(op) && (ahead || op.op === 'create')) lay(records, op, row.n, word);
+    if (row.phase === 'corrected' || (!ahead && row.phase !== 'parked' && !staff)) continue;
+    const body = bodies.get(row) ?? bodyOf(row);
+    if (!body) continue;
+    bodies.set(row, body);
+    for (const given of body.ops) {
+      const { op } = upgrade(given, body.schema); // sent as it was made, shown as this schema has it
+      if (isOf(op, collection, id) && (ahead || op.op === 'create')) lay(records, op, row.n, word);
     }
   }
 }

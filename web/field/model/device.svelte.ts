@@ -3,7 +3,7 @@ import { explain, parseInvite, UnlockError, type Device, type Entry, type JsonOb
 import { refused } from '../../ui/gate.svelte.ts';
 import type { Fill } from '../../ui/text.ts';
 import { app } from '../app.svelte.ts';
-import { t } from '../words.svelte.ts';
+import { locale, t } from '../words.svelte.ts';
 import type { Key } from '../strings/en.ts';
 import { newFilled, newStop, observation, submission } from './draft.ts';
 import { forget, note, noted } from './here.ts';
@@ -58,6 +58,7 @@ export class Live implements Session {
   readonly #fresh = new Map<string, Draft>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reading: Promise<void> = Promise.resolve();
+  #itemsOf: readonly unknown[] = []; // what the rows were made of
   // Pulled content changes seldom; reading it with each tap would cost the tap.
   #content = { lists: 0, at: -1 };
 
@@ -133,23 +134,18 @@ export class Live implements Session {
 
   async #read(): Promise<void> {
     const d = this.#device;
-    const [status, observations, submissions, outbox, drafts] = await Promise.all([
-      d.status(), d.records('observations'), d.records('submissions'), d.outbox(), d.drafts<Draft>(),
+    const [status, observations, submissions, drafts] = await Promise.all([
+      d.status(), d.records('observations'), d.records('submissions'), d.drafts<Draft>(),
     ]);
     if (status.lastContact !== this.#content.at || this.lists.length === 0) {
       this.#content.at = status.lastContact ?? 0;
       await this.#readContent();
     }
-    const put = new Map(outbox.filter((e) => e.phase === 'waiting' && e.code).flatMap((e) => e.records.map((r) => [r.id, e.code] as const)));
-    const parked = new Map<string, Entry>();
-    for (const e of outbox) if (e.phase === 'parked') for (const r of e.records) if (r.op === 'create') parked.set(r.id, e);
-    const made = new Map(outbox.flatMap((e) => e.records.filter((r) => r.op === 'create').map((r) => [r.id, e.made] as const)));
-    const mine = [...observations, ...submissions].filter((r) => r.word !== null && r.word !== 'saved');
     this.link = {
       trouble: troubleOf(status.problem),
       tried: status.problem?.at ?? null, sending: status.activity === 'syncing',
     };
-    this.items = mine.map((r) => this.#item(r, parked.get(r.id), made.get(r.id), put.get(r.id))).sort((a, b) => b.written - a.written);
+    await this.#readItems(observations, submissions);
     this.drafts = drafts.map((x) => ({ ...x.value, id: x.id, changed: x.changed }));
     this.duty ??= (await d.setting<Duty>('duty')) ?? null;
     const room = await navigator.storage?.estimate?.();
@@ -157,6 +153,21 @@ export class Live implements Session {
     this.sums = { n: status.rewound?.notes ?? 0 };
     this.fault = faultOf(status, { room: left, kept: this.#kept }, (await d.setting<number>(READ)) ?? 0);
     note(d.vault, this.#held());
+  }
+
+  /** Makes the rows anew where anything that they say has changed: with ten thousand of them a tap in a draft must not. */
+  async #readItems(observations: ViewRecord[], submissions: ViewRecord[]): Promise<void> {
+    const { trouble, sending } = this.link;
+    const of = [observations, submissions, this.places, this.lists, trouble, sending, locale()];
+    if (of.every((x, i) => x === this.#itemsOf[i])) return;
+    const outbox = await this.#device.outbox();
+    const put = new Map(outbox.filter((e) => e.phase === 'waiting' && e.code).flatMap((e) => e.records.map((r) => [r.id, e.code] as const)));
+    const parked = new Map<string, Entry>();
+    for (const e of outbox) if (e.phase === 'parked') for (const r of e.records) if (r.op === 'create') parked.set(r.id, e);
+    const made = new Map(outbox.flatMap((e) => e.records.filter((r) => r.op === 'create').map((r) => [r.id, e.made] as const)));
+    const mine = [...observations, ...submissions].filter((r) => r.word !== null && r.word !== 'saved');
+    this.items = mine.map((r) => this.#item(r, parked.get(r.id), made.get(r.id), put.get(r.id))).sort((a, b) => b.written - a.written);
+    this.#itemsOf = of;
   }
 
   async #readContent(): Promise<void> {

@@ -134,7 +134,6 @@ export const en = {
   'home.today': 'Today',
   'home.sum': '{n} received, {seen} of them seen',
   'home.morewaiting': { one: '{n} more waiting', other: '{n} more waiting' },
-  'home.all': 'All on this phone',
   'home.learn': 'Learn',
   'home.self': 'I need help for myself',
   'new': 'New',

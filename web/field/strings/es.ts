@@ -130,7 +130,6 @@ export const es: Translation<typeof en> = {
   'home.today': 'Hoy',
   'home.sum': '{n} recibidos, {seen} de ellos vistos',
   'home.morewaiting': { one: '{n} más en espera', other: '{n} más en espera' },
-  'home.all': 'Todo en este teléfono',
   'home.learn': 'Aprender',
   'home.self': 'Necesito ayuda para mí',
   'new': 'Nuevo',

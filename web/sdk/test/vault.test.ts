@@ -218,7 +218,8 @@ describe('several people on one device', () => {
     a.lock();
     server.serve(phone.net);
     const b = await phone.enrolled(url, 'other', 'B', '2222');
-    expect((await phone.vaults.list()).map((v) => [v.label, v.carried])).toEqual([['A', 2], ['B', 0]]);
+    const held = async (v: { id: string }) => (await phone.vaults.carriedFiles(v.id)).flatMap((f) => f.trim().split('\n')).length;
+    expect(await Promise.all((await phone.vaults.list()).map(async (v) => [v.label, await held(v)]))).toEqual([['A', 2], ['B', 0]]);
     expect((await b.sync()).carried).toEqual({ delivered: 2, left: 0 });
     expect(server.recoveries.map((r) => r.n)).toEqual([1, 2]);
     expect((await b.sync()).carried).toEqual({ delivered: 0, left: 0 });

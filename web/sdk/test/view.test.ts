@@ -79,6 +79,29 @@ describe('pulling', () => {
     expect(JSON.parse((await d.outbox())[0]!.raw!).ops[0].base).toBe(1); // the version that was looked at
   });
 
+  test('[PULL-5] asked again the view is the same as long as only drafts changed; an own change, a pull and a seen report make it anew', async () => {
+    server.put('sites', site(1), { id: site(1), name: 'one' });
+    await d.pull();
+    const { ids } = await d.create('observations', observation());
+    const sites = await d.records('sites');
+    const reports = await d.records('observations');
+    await d.keepDraft('x', { tapped: 1 });
+    expect(await d.records('sites')).toBe(sites);
+    expect(await d.records('observations')).toBe(reports);
+    await d.update('sites', site(1), { name: 'changed here' });
+    expect(await names()).toEqual(['changed here']);
+    await d.create('observations', observation());
+    expect(await d.records('observations')).toHaveLength(2);
+    await d.sync();
+    expect((await d.records('observations')).map((r) => r.word)).toEqual(['received', 'received']);
+    server.seen.push(ids[0]!);
+    await d.pull();
+    expect((await d.records('observations')).find((r) => r.id === ids[0])?.word).toBe('seen');
+    server.put('sites', site(2), { id: site(2), name: 'two' });
+    await d.pull();
+    expect(await names()).toContain('two');
+  });
+
   test('[PULL-5] what the server has taken stays in sight until a pull brings it', async () => {
     await d.create('observations', observation('mine'));
     await d.push();
