@@ -4,7 +4,7 @@ import type { Row } from './model/rows.ts';
 let escapes: number[] = [];
 // After G the next letter names a page.
 let going = 0;
-const pages = { q: 'queue', d: 'duty', p: 'repair', u: 'people', m: 'map', c: 'counts' } as const;
+const pages = { q: 'queue', d: 'duty', p: 'repair', u: 'people', e: 'exports', t: 'ready', m: 'map', c: 'counts' } as const;
 
 /** The board's keys. Single letters can be switched off (WCAG 2.1.4) and do nothing while a field has focus. */
 export function keys(e: KeyboardEvent): void {
@@ -16,6 +16,7 @@ export function keys(e: KeyboardEvent): void {
     else if (board.open) board.open = '';
     return;
   }
+  if (board.desk.me.role === 'manager') return; // no queue, so no keys of one
   escapes = []; // three in a row leave; three sheets closed one after another do not
   if (e.key === 'F6') return regions(e);
   const at = e.target as HTMLElement;

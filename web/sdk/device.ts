@@ -379,11 +379,11 @@ export class Device {
 
   // The exchange
 
-  /** Fetches a file of the server with this device's token: a sheet, an export. Fails with `refused` and the server's code. */
-  file(path: string, signal?: AbortSignal): Promise<Blob> {
+  /** Fetches a file of the server with this device's token: a sheet, an export. With a body it is a POST. Fails with `refused` and the server's code. */
+  file(path: string, signal?: AbortSignal, body?: JsonObject): Promise<Blob> {
     return this.guarded(async () => {
       const st = await enrolled(this.session);
-      const res = await this.options.fetch(`${st.url}${path}`, { headers: { Authorization: st.token }, signal: this.signal(signal), credentials: 'omit', redirect: 'error', cache: 'no-store' });
+      const res = await this.options.fetch(`${st.url}${path}`, { ...(body && { method: 'POST', body: JSON.stringify(body) }), headers: { Authorization: st.token, ...(body && { 'Content-Type': 'application/json' }) }, signal: this.signal(signal), credentials: 'omit', redirect: 'error', cache: 'no-store' });
       if (res.ok) return res.blob();
       const said = (await res.json().catch(() => ({}))) as { code?: string; message?: string };
       throw new SdkError('refused', said.code ?? 'no_answer', said.message ?? 'The server did not give it.', { status: res.status });

@@ -1,5 +1,6 @@
 import type { Text } from '../../ui/text.ts';
 import { mapEn } from './map.en.ts';
+import { outEn } from './out.en.ts';
 import { wrongEn } from './wrong.en.ts';
 import { workEn } from './work.en.ts';
 
@@ -34,7 +35,7 @@ export const en = {
   'enrol.exists': 'This browser is set up already. Ask for a new code.',
   'enrol.wait': 'Too many tries. Wait {n} min.',
   'enrol.failed': 'That did not work. Nothing was set up.',
-  'enrol.role': 'The board is for coordinators. This code is for another role.',
+  'enrol.role': 'The board is for coordinators, and a page of it for managers. This code is for another role.',
   'lock': 'Lock',
   'language': 'Español',
 
@@ -262,6 +263,7 @@ export const en = {
   'history.arrived': 'Arrived; set to {urgency} by rule',
   'history.opened': 'Opened',
   'history.saved': 'Saved; person and device are not shown',
+  ...outEn,
   ...wrongEn,
   ...mapEn,
   ...workEn,

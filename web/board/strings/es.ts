@@ -1,6 +1,7 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
 import { mapEs } from './map.es.ts';
+import { outEs } from './out.es.ts';
 import { wrongEs } from './wrong.es.ts';
 import { workEs } from './work.es.ts';
 
@@ -35,7 +36,7 @@ export const es: Translation<typeof en> = {
   'enrol.exists': 'Este navegador ya está preparado. Pida un código nuevo.',
   'enrol.wait': 'Demasiados intentos. Espere {n} min.',
   'enrol.failed': 'No se pudo. No se preparó nada.',
-  'enrol.role': 'El tablero es para coordinación. Este código es para otra función.',
+  'enrol.role': 'El tablero es para quienes coordinan, y una página para gerentes. Este código es para otro rol.',
   'lock': 'Cerrar con llave',
   'language': 'English',
 
@@ -263,6 +264,7 @@ export const es: Translation<typeof en> = {
   'history.arrived': 'Llegó; la regla puso {urgency}',
   'history.opened': 'Abierto',
   'history.saved': 'Guardado; persona y teléfono no se muestran',
+  ...outEs,
   ...wrongEs,
   ...mapEs,
   ...workEs,
