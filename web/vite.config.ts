@@ -24,12 +24,29 @@ function content(): Plugin {
     name: 'field-content',
     resolveId: (source) => (source === id ? `\0${id}` : null),
     load(source) {
-      if (source !== `\0${id}`) return null;
+      if (source.replace('?apart', '') !== `\0${id}`) return null;
       const pictures = Object.fromEntries(readdirSync(here('../content/icons')).filter((f) => f.endsWith('.svg')).sort().map((f) =>
         [f.slice(0, -4), readFileSync(here(`../content/icons/${f}`), 'utf8').replace(/^[^>]*>/, '').replace(/<\/svg>\s*$/, '')]));
       const lines = (json('hotlines') as { lines: unknown[] }[]).flatMap((f) => f.lines);
       const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ texts: { en, es }, lines, guides: json('guidance'), pictures }) });
       return `export default import.meta.ROLLUP_FILE_URL_${reference};`;
+    },
+  };
+}
+
+/**
+ * The board previews a checklist in the field app's own screens. It gets a copy
+ * of them: shared, they would split what phones load for the board's sake.
+ */
+function apart(): Plugin {
+  const mark = '?apart';
+  return {
+    name: 'preview-apart',
+    enforce: 'pre',
+    async resolveId(source, importer, options) {
+      if (!importer || !(importer.endsWith(mark) || importer.includes('/board/preview/'))) return null;
+      const found = await this.resolve(source, importer.replace(mark, ''), { ...options, skipSelf: true });
+      return found && !found.external && /\/web\/(field|ui|sdk)\/[^?]*\.(svelte|ts)$|^\0virtual:content$/.test(found.id) ? { ...found, id: found.id + mark } : found;
     },
   };
 }
@@ -97,7 +114,7 @@ export default defineConfig({
   root: here('.'),
   base: '/',
   publicDir: here('field/public'),
-  plugins: [svelte(), counties(here('../content/packs')), content(), browserCrypto(), serviceWorker(), compressed()],
+  plugins: [apart(), svelte(), counties(here('../content/packs')), content(), browserCrypto(), serviceWorker(), compressed()],
   define: { __VERSION__: JSON.stringify('0.1.0') },
   build: {
     outDir: out,

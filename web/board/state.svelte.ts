@@ -11,7 +11,7 @@ export interface Filter {
 }
 
 /** The pages beside the queue. */
-export type Page = 'queue' | 'repair' | 'people' | 'duty' | 'exports' | 'ready' | 'map' | 'counts';
+export type Page = 'queue' | 'repair' | 'people' | 'duty' | 'exports' | 'ready' | 'sites' | 'checklists' | 'rules' | 'hotlines' | 'map' | 'counts';
 
 export type Sheet = 'tip' | 'unseal' | '' | 'keys' | 'close' | 'over' | 'assign' | 'filter' | 'compare';
 

@@ -1,4 +1,5 @@
 import type { Text } from '../../ui/text.ts';
+import { contentEn } from './content.en.ts';
 import { mapEn } from './map.en.ts';
 import { outEn } from './out.en.ts';
 import { wrongEn } from './wrong.en.ts';
@@ -268,6 +269,7 @@ export const en = {
   ...mapEn,
   ...workEn,
 } as const satisfies Record<string, Text>;
+  ...contentEn,
 
 /** The key of a text. */
 export type Key = keyof typeof en;

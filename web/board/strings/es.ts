@@ -1,5 +1,6 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
+import { contentEs } from './content.es.ts';
 import { mapEs } from './map.es.ts';
 import { outEs } from './out.es.ts';
 import { wrongEs } from './wrong.es.ts';
@@ -269,3 +270,4 @@ export const es: Translation<typeof en> = {
   ...mapEs,
   ...workEs,
 };
+  ...contentEs,

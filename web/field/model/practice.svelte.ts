@@ -9,7 +9,7 @@ import { titleOf } from './open.ts';
  * goes with the page; nothing dials (R24), nothing is ever sent, and nothing
  * mixes with live data.
  */
-class Practice implements Session {
+export class Practice implements Session {
   readonly practice = true;
   readonly me: Me;
   readonly places: Place[] = [

@@ -156,6 +156,8 @@ export type Rejoined = { ok: true } | { ok: false; why: Refused['why'] | 'other'
 export interface Session {
   readonly practice: boolean;
   readonly me: Me;
+  /** Its screens stand within another page, which has landmarks of its own. */
+  readonly within?: boolean;
   readonly places: Place[];
   readonly lists: List[];
   readonly drafts: Draft[];
