@@ -41,7 +41,9 @@ export function keys(e: KeyboardEvent): void {
   }
   // Enter on a button is the button's own.
   const enter = e.key === 'Enter' && !at.matches('button, a, summary') ? () => { const r = board.rows.find((x) => x.id === board.current); if (r) void board.show(r); } : undefined;
-  const act = enter ?? down[e.key] ?? (board.keysOn ? letters[e.key.toLowerCase()] : undefined);
+  // On the pages without rows a letter acts on none that nobody sees.
+  const rows = board.page === 'queue';
+  const act = (rows ? enter ?? down[e.key] : undefined) ?? (board.keysOn && (rows || 'r?'.includes(e.key.toLowerCase())) ? letters[e.key.toLowerCase()] : undefined);
   if (!act) return;
   e.preventDefault();
   act();
