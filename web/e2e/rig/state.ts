@@ -16,5 +16,5 @@ export async function looked(phone: Phone, name: string): Promise<void> {
   const { page } = phone;
   expect((await faults(page, name, ways)).join('\n')).toBe('');
   const folder = process.env.FIELDPOST_E2E_LOOK;
-  if (folder) await page.screenshot({ path: join(folder, `${name}-${phone.language}.png`) });
+  if (folder) await page.screenshot({ caret: 'initial', path: join(folder, `${name}-${phone.language}.png`) });
 }
