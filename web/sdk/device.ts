@@ -2,7 +2,7 @@
 import type { Database } from './database.ts';
 import { Watch, type Clocks } from './clock.ts';
 import { aborted, explain, SdkError, hasCode, vaultLocked } from './errors.ts';
-import { enroll, hello, look } from './enroll.ts';
+import { enroll, hello, look, type SignedIn } from './enroll.ts';
 import { newKey } from './keys.ts';
 import { Backoff, final, openStream, type Stream } from './live.ts';
 import { checklistsOf, type Checklist } from './checklist/checklists.ts';
@@ -166,13 +166,13 @@ export class Device {
   }
 
   /**
-   * Makes the device known to the server, for a person of its own. Again with the
-   * same invite repeats the answer. Fails with `input` (bad_url, no_invite,
+   * Makes the device known to the server, for a person of its own, or for one who
+   * is signed in. Again with the same invite repeats the answer. Fails with `input` (bad_url, no_invite,
    * already_enrolled, another_person), `offline`, `not_ours`, `later`, `refused`
    * (invite_invalid, invite_expired, invite_used, device_exists).
    */
-  enroll(address: string, invite: string, name: string, signal?: AbortSignal): Promise<Person> {
-    return this.guarded(() => enroll(this.session, address, invite, name, this.options.platform, this.signal(signal)));
+  enroll(address: string, by: string | SignedIn, name: string, signal?: AbortSignal): Promise<Person> {
+    return this.guarded(() => enroll(this.session, address, by, name, this.options.platform, this.signal(signal)));
   }
 
   // Saving

@@ -46,9 +46,15 @@ export async function look(s: Session, address: string, invite: string, signal?:
     { method: 'POST', base, path: '/api/sync/invite', body: JSON.stringify({ invite }) }, checks.invite, signal)).answer;
 }
 
-export async function enroll(s: Session, address: string, invite: string, name: string, platform: string, signal?: AbortSignal): Promise<Person> {
+/** Somebody who is signed in on the web: the token of their session, in the place of an invite. The device is a further one of theirs (ENROL-1). */
+export interface SignedIn {
+  session: string;
+}
+
+export async function enroll(s: Session, address: string, by: string | SignedIn, name: string, platform: string, signal?: AbortSignal): Promise<Person> {
   const base = cleanURL(address);
-  if (invite === '') throw badInput('no_invite', 'There is no invite.', 'Ask your coordinator for an invite.');
+  const invite = typeof by === 'string' ? by : '';
+  if (by === '') throw badInput('no_invite', 'There is no invite.', 'Ask your coordinator for an invite.');
   const st = await s.store.read('read device', device);
   if (st.token && st.url !== base) {
     throw badInput('already_enrolled', 'This device is enrolled with another server.', 'Make a vault of its own for another server.');
@@ -60,7 +66,7 @@ export async function enroll(s: Session, address: string, invite: string, name: 
   let got: number;
   try {
     const result = await s.transport.exchange<EnrollAnswer>({
-      method: 'POST', base, path: '/api/sync/enroll',
+      method: 'POST', base, path: '/api/sync/enroll', ...(typeof by === 'string' ? {} : { token: by.session }),
       body: JSON.stringify({ invite, device: { id: first.id, name, platform, key: first.key.public } }),
     }, checks.enroll, signal);
     ({ answer } = result);

@@ -129,6 +129,26 @@ test('[SIGNIN] a passkey is added after the password was said again, and then op
   assert.deepEqual(keisha.wrong, []);
 });
 
+test('[ENROL-1] who is signed in sets up the board in this browser without a code; who is not is asked to sign in', async () => {
+  const stranger = await page();
+  await stranger.goto(url.replace('/signin', '/board'));
+  await stranger.getByRole('link', { name: 'Or sign in first, with your password or passkey' }).waitFor();
+  assert.equal(await stranger.getByRole('button', { name: 'Set up as this person' }).count(), 0);
+  await keisha.getByRole('link', { name: 'Open the board' }).click();
+  await keisha.getByText('keisha@example.org').waitFor();
+  await press(keisha, 'Set up as this person');
+  await keisha.getByLabel('A passphrase or PIN for this browser').fill('six dry stones');
+  await keisha.getByLabel('The same again').fill('six dry stones');
+  await press(keisha, 'Set up');
+  await title(keisha, 'Queue');
+  const people = command('people', 'list', '--json').trim().split('\n').map((line) => JSON.parse(line));
+  assert.equal(people.length, 1, 'the device is a further one of the same person');
+  assert.deepEqual(keisha.wrong, []);
+  await keisha.goto(url);
+  await title(keisha, 'Your sign-in');
+  await stranger.context().close();
+});
+
 test('[SIGNIN] a wrong password is said in words, a recovery code opens, and one session ends another', async () => {
   const other = await page();
   await other.goto(url);

@@ -28,6 +28,7 @@ export type Trouble = '' | 'lost' | 'newer';
 export type Refused = { ok: false; why: 'offline' | 'invalid' | 'expired' | 'used' | 'exists' | 'wait' | 'failed' | 'full' | 'lost'; n: number };
 
 const LAST = 'last';
+const WEB_SESSION = 'session'; // what the page at /signin keeps
 
 const refusals: Record<string, Refused['why']> = {
   invite_invalid: 'invalid', invite_expired: 'expired', invite_used: 'used', device_exists: 'exists',
@@ -150,8 +151,23 @@ export class Gate<S> {
     return { ok: true, invitation: { organization: body.organization?.name ?? '', role: body.role ?? '', sites: (body.sites ?? []).map((s) => s.name), host: body.host ?? location.host } };
   }
 
-  /** Makes a vault and a device of its own for one more person, and fetches what they may see. */
-  async enrol(code: string, secret: string): Promise<{ ok: true; session: S } | Refused> {
+  /** Who is signed in on the web in this browser (/signin), null for nobody or without a connection. Their session can enrol a device (ENROL-1). */
+  async signedIn(): Promise<{ email: string; role: string; session: string } | null> {
+    const session = localStorage.getItem(WEB_SESSION);
+    if (!session) return null;
+    try {
+      const answer = await fetch('/api/fieldpost/signin/account', { headers: { authorization: session }, credentials: 'omit', redirect: 'error' });
+      if (!answer.ok) return null;
+      const body = (await answer.json()) as { email: string; user: { role: string } };
+      return { email: body.email, role: body.user.role, session };
+    } catch (err) {
+      explain(err); // no connection: a code is asked for as ever
+      return null;
+    }
+  }
+
+  /** Makes a vault and a device of its own for one more person, by a code or for who is signed in, and fetches what they may see. */
+  async enrol(code: string | { session: string }, secret: string): Promise<{ ok: true; session: S } | Refused> {
     let device: Device | undefined;
     try {
       device = await this.#vaults.create(secret, this.#app.label(this.people.length + 1), WRONG_LIMIT);
