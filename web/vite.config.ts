@@ -115,6 +115,8 @@ export default defineConfig({
   base: '/',
   publicDir: here('field/public'),
   plugins: [apart(), svelte(), counties(here('../content/packs')), content(), browserCrypto(), serviceWorker(), compressed()],
+  // Of these tus-js-client uses one function each.
+  resolve: { alias: { 'js-base64': here('sdk/tus/base64.ts'), 'url-parse': here('sdk/tus/url.ts') } },
   define: { __VERSION__: JSON.stringify('0.1.0') },
   build: {
     outDir: out,

@@ -2,6 +2,7 @@ import type { Text } from '../../ui/text.ts';
 import { contentEn } from './content.en.ts';
 import { mapEn } from './map.en.ts';
 import { outEn } from './out.en.ts';
+import { photosEn } from './photos.en.ts';
 import { wrongEn } from './wrong.en.ts';
 import { workEn } from './work.en.ts';
 
@@ -268,6 +269,7 @@ export const en = {
   'history.opened': 'Opened',
   'history.saved': 'Saved; person and device are not shown',
   ...outEn,
+  ...photosEn,
   ...wrongEn,
   ...mapEn,
   ...workEn,

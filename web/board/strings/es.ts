@@ -3,6 +3,7 @@ import type { en } from './en.ts';
 import { contentEs } from './content.es.ts';
 import { mapEs } from './map.es.ts';
 import { outEs } from './out.es.ts';
+import { photosEs } from './photos.es.ts';
 import { wrongEs } from './wrong.es.ts';
 import { workEs } from './work.es.ts';
 
@@ -269,6 +270,7 @@ export const es: Translation<typeof en> = {
   'history.opened': 'Abierto',
   'history.saved': 'Guardado; persona y teléfono no se muestran',
   ...outEs,
+  ...photosEs,
   ...wrongEs,
   ...mapEs,
   ...workEs,

@@ -7,6 +7,7 @@ import { locale, t } from '../words.svelte.ts';
 import type { Key } from '../strings/en.ts';
 import { newFilled, newStop, observation, submission } from './draft.ts';
 import { forget, note, noted } from './here.ts';
+import { Album } from './album.svelte.ts';
 import { live } from './live.svelte.ts';
 import type { About, Answer, Basis, Draft, Duty, Fault, Filled, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session, Stop } from './session.ts';
 import { faultOf, troubleOf } from './trouble.ts';
@@ -48,6 +49,8 @@ export class Live implements Session {
   fault: Fault = $state('');
   sums: Fill = $state.raw({});
 
+  readonly album: Album;
+
   readonly #device: Device;
   readonly #vaults: Vaults;
   readonly #stop: () => void;
@@ -64,6 +67,7 @@ export class Live implements Session {
 
   private constructor(device: Device, vaults: Vaults) {
     this.#device = device;
+    this.album = new Album(device);
     this.#vaults = vaults;
     const change = device.onChange(() => this.#soon());
     const again = () => { if (!document.hidden) { this.#keepUp(); device.nudge(); } };

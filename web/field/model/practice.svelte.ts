@@ -1,5 +1,6 @@
 import { app } from '../app.svelte.ts';
 import { makeID } from '../../sdk/index.ts';
+import { Album } from './album.svelte.ts';
 import { live } from './live.svelte.ts';
 import type { Draft, Duty, Fault, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session } from './session.ts';
 import { titleOf } from './open.ts';
@@ -22,6 +23,7 @@ export class Practice implements Session {
   readonly duty: Duty | null = null;
   link: Link = live({ trouble: '' as const, tried: null, sending: false });
   readonly fault: Fault = '';
+  readonly album = new Album(null);
   readonly sums = {};
   readonly #was: Session;
 

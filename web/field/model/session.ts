@@ -1,4 +1,5 @@
 import type { State } from '../../ui/state.ts';
+import type { Album } from './album.svelte.ts';
 import type { Refused } from '../../ui/gate.svelte.ts';
 import type { Key } from '../strings/en.ts';
 import type { Fill } from '../../ui/text.ts';
@@ -165,6 +166,8 @@ export interface Session {
   readonly duty: Duty | null;
   readonly link: Link;
   readonly fault: Fault;
+  /** Photos of places and vehicles. */
+  readonly album: Album;
   /** What the fault's words are filled with. */
   readonly sums: Fill;
 

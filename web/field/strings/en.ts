@@ -1,4 +1,5 @@
 import type { Text } from '../../ui/text.ts';
+import { photosEn } from './photos.en.ts';
 import { wrongEn } from './wrong.en.ts';
 
 /**
@@ -332,6 +333,7 @@ export const en = {
   // The harmless page.
   'cal.week': 'Week {n}',
   ...wrongEn,
+  ...photosEn,
 } as const satisfies Record<string, Text>;
 
 /** The key of a text. */

@@ -1,5 +1,6 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
+import { photosEs } from './photos.es.ts';
 import { wrongEs } from './wrong.es.ts';
 
 /**
@@ -318,4 +319,5 @@ export const es: Translation<typeof en> = {
 
   'cal.week': 'Semana {n}',
   ...wrongEs,
+  ...photosEs,
 };

@@ -1,0 +1,31 @@
+import type { Translation } from '../../ui/text.ts';
+import type { photosEn } from './photos.en.ts';
+
+/** Fotos de lugares y vehículos. Awaiting review by native speakers and practitioners (R25). */
+export const photosEs: Translation<typeof photosEn> = {
+  'photo.title': 'Foto de un lugar o vehículo',
+  'photo.no': 'Sin personas: ni a lo lejos, ni detrás de un vidrio, ni en un espejo. Espere a que no salga nadie.',
+  'photo.anew': 'La aplicación vuelve a dibujar la foto. No va dónde, cuándo ni con qué se tomó.',
+  'photo.place': 'Lugar',
+  'photo.vehicle': 'Vehículo',
+  'photo.take': 'Foto: {kind}',
+  'photo.one': 'Foto {n}: {kind}',
+  'photo.remove': 'Quitar la foto {n}',
+  'photo.working': 'Se está dibujando de nuevo',
+  'photo.kept': 'La foto {n} está guardada en este teléfono.',
+  'photo.gone': 'Se quitó.',
+  'photo.full': 'Queda poco espacio en este teléfono. No se toman más fotos.',
+  'photo.bad': 'Este teléfono no puede leer esa imagen. No se guardó nada.',
+  'photo.lost': 'La foto no se guardó: el teléfono está lleno. Su nota sigue como estaba.',
+  'photo.most': 'Una nota no puede tener más.',
+  'photo.count': { one: '{n} foto', other: '{n} fotos' },
+  'photo.part': '{n} % allá',
+  'photo.attention': { one: '{n} foto necesita atención', other: '{n} fotos necesitan atención' },
+  'photo.why.off': 'Su organización ya no acepta fotos.',
+  'photo.why.gone': 'Se quitó la foto, o la nota a la que pertenece.',
+  'photo.why.metadata': 'Lleva algo más que la imagen. Tómela otra vez con esta aplicación.',
+  'photo.why.other': 'El servidor no la aceptó. ({code})',
+  'photo.safe': 'La nota a la que pertenece no se detiene. La foto sigue guardada en este teléfono.',
+  'photo.again': 'Probar otra vez',
+  'photo.drop': 'Quitarla',
+};
