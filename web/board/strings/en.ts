@@ -271,10 +271,10 @@ export const en = {
   ...outEn,
   ...photosEn,
   ...wrongEn,
+  ...contentEn,
   ...mapEn,
   ...workEn,
 } as const satisfies Record<string, Text>;
-  ...contentEn,
 
 /** The key of a text. */
 export type Key = keyof typeof en;

@@ -272,7 +272,7 @@ export const es: Translation<typeof en> = {
   ...outEs,
   ...photosEs,
   ...wrongEs,
+  ...contentEs,
   ...mapEs,
   ...workEs,
 };
-  ...contentEs,
