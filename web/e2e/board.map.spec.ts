@@ -83,7 +83,8 @@ test('[R14] [R22] the map shows the cells and sites of what phones pushed, the t
   const group = page.getByRole('button', { name: /^2 sites: .*Lost Mitten/ });
   await group.focus();
   await page.keyboard.press('Enter');
-  await expect.poll(async () => { if (await group.count()) { await group.focus(); await page.keyboard.press('Enter'); } return page.getByRole('button', { name: board.t('map.siteis', { name: 'Lost Mitten', n: 5 }) }).count(); }, { timeout: 30_000, intervals: [400] }).toBe(1);
+  const one = page.getByRole('button', { name: board.t('map.siteis', { name: 'Lost Mitten', n: 5 }) });
+  await expect(one).toBeFocused();
   await page.getByRole('button', { name: board.t('map.whole') }).click();
   await expect(group).toBeVisible();
   expect(await table(board.t('map.bysetting'))).toEqual({ [board.t('geo.nolist')]: '10' });
@@ -129,7 +130,7 @@ test('[BOARD] [ACCESS] counts agree with what was pushed; of the others nothing 
   await board.press('g', 'c');
   await expect(across.locator('.sum')).toContainText('25+');
   await expect(across.getByRole('row', { name: board.t('geo.nolist') })).toHaveText(/0\s*20\+/);
-  await expect(across.getByRole('row', { name: '1 AM' })).toHaveText(/0\s*<5/);
+  await expect(across.getByRole('row', { name: /^1\s?AM/ })).toHaveText(/0\s*<5/);
   watch.clean();
 });
 
