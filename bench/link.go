@@ -85,12 +85,29 @@ type linkResult struct {
 
 const linkDocs = 50
 
+const kindFieldpost = "fieldpost"
+
+// linkKinds are the ways over the line: who serves, and whether a browser sends.
+var linkKinds = map[string]struct {
+	what, server string
+	browser      bool
+}{
+	kindFieldpost: {"fieldpost, client library", "fieldpost", false},
+	"stock":       {"stock batch of 50", "stock", false},
+	"web":         {"fieldpost, the apps' library in Chromium", "fieldpost", true},
+	"web-stock":   {"stock batch of 50, fetch in Chromium", "stock", true},
+}
+
 // runLink measures 50 observations over the bad line: Fieldpost's own client
-// library, and one batch request of stock PocketBase. Each round opens a new
-// connection, as a phone does that finds one bar of coverage.
-func runLink(rounds int) ([]linkResult, error) {
+// library, and one batch request of stock PocketBase; with browsers, the same
+// two from a page. Each round opens a new connection, as a phone does that
+// finds one bar of coverage.
+func runLink(rounds int, browsers bool) ([]linkResult, error) {
 	var out []linkResult
-	for _, kind := range []string{"fieldpost", "stock"} {
+	for _, kind := range []string{kindFieldpost, "stock", "web", "web-stock"} {
+		if linkKinds[kind].browser && !browsers {
+			continue
+		}
 		r, err := overLink(kind, rounds)
 		if err != nil {
 			return nil, fmt.Errorf("link, %s: %w", kind, err)
@@ -136,7 +153,7 @@ func overLink(kind string, rounds int) (*linkResult, error) {
 	if err := phone.next(&prepared); err != nil {
 		return nil, fmt.Errorf("phone: %w", err)
 	}
-	r := &linkResult{What: map[string]string{"fieldpost": "fieldpost, client library", "stock": "stock batch of 50"}[kind], Docs: linkDocs}
+	r := &linkResult{What: linkKinds[kind].what, Docs: linkDocs}
 	u, d := up.sent.Load(), down.sent.Load()
 	for range rounds {
 		if err := phone.tell(true); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -125,7 +126,10 @@ func isolatedChild(side, kind, dir string) error {
 		return err
 	}
 	if side == "server" {
-		return child(kind, dir, own+":0")
+		return child(linkKinds[kind].server, dir, own+":0")
+	}
+	if linkKinds[kind].browser {
+		return browserPhone(kind, dir)
 	}
 	return phone(kind, dir)
 }
@@ -190,7 +194,7 @@ func phone(kind, dir string) error {
 		return err
 	}
 	send := stockPhone
-	if kind == "fieldpost" {
+	if kind == kindFieldpost {
 		send = fieldpostPhone
 	}
 	round, err := send(&server, dir)
@@ -213,6 +217,16 @@ func phone(kind, dir string) error {
 			return err
 		}
 	}
+}
+
+// browserPhone hands the conversation to a browser in this network.
+func browserPhone(kind, dir string) error {
+	runtime.LockOSThread() // the signal below comes when this thread ends
+	c := exec.Command("node", filepath.Join("bench", "link.mjs"), kind, dir, os.Getenv(fillEnv))
+	c.Dir = webDir
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	return c.Run()
 }
 
 // fieldpostPhone is a device as the product's client library makes one.

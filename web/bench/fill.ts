@@ -24,18 +24,23 @@ export function observation(i: number, site = ''): { [field: string]: any } {
 interface Inside { store: Store; watch: Watch; saved(): void }
 
 /** Saves n reports as a person does, numbered, sealed and signed, many in one transaction. */
+export async function pile(device: Device, n: number, site = ''): Promise<void> {
+  const { store, watch } = device as unknown as Inside;
+  for (let i = 0; i < n; i += 250) {
+    await store.write('fill', async (tx: Writing) => {
+      const within = { write: (_: string, work: (tx: Writing) => Promise<unknown>) => work(tx) } as unknown as Store;
+      for (let j = i; j < Math.min(i + 250, n); j++) await add(within, watch, [{ op: 'create', collection: 'observations', fields: observation(j, site) }], { sealAll: false });
+    });
+  }
+}
+
+/** Fills the phone of whoever is on this page. */
 export async function fill(pin: string, n: number): Promise<void> {
   const vaults = new Vaults({ name: 'notes' });
   const [vault] = await vaults.list();
   if (!vault) throw new Error('no vault');
   const device = await vaults.unlock(vault.id, pin);
-  const { store, watch } = device as unknown as Inside;
-  for (let i = 0; i < n; i += 250) {
-    await store.write('fill', async (tx: Writing) => {
-      const within = { write: (_: string, work: (tx: Writing) => Promise<unknown>) => work(tx) } as unknown as Store;
-      for (let j = i; j < Math.min(i + 250, n); j++) await add(within, watch, [{ op: 'create', collection: 'observations', fields: observation(j) }], { sealAll: false });
-    });
-  }
+  await pile(device, n);
   device.lock();
   vaults.close();
 }

@@ -68,6 +68,21 @@ export async function slow(context: BrowserContext, page: Page, rate: number): P
   return session;
 }
 
+/** Presses a key so often, and gives how long each took until the frame that shows it was drawn. */
+export async function keys(page: Page, key: string, n: number): Promise<number[]> {
+  await page.evaluate(() => {
+    const w = globalThis as unknown as { answered?: number[] };
+    if (w.answered) { w.answered.length = 0; return; }
+    const all: number[] = w.answered = [];
+    addEventListener('keydown', (e) => requestAnimationFrame(() => setTimeout(() => all.push(performance.now() - e.timeStamp))), { capture: true });
+  });
+  for (let i = 1; i <= n; i++) {
+    await page.keyboard.press(key);
+    await page.waitForFunction((i) => ((globalThis as unknown as { answered: number[] }).answered.length >= i), i, { timeout: 30_000 });
+  }
+  return page.evaluate(() => (globalThis as unknown as { answered: number[] }).answered);
+}
+
 /** Scrolls to the end, or for as long as given, `step` px a frame, and gives how long the frames took. */
 export function scroll(page: Page, selector: string, step: number, ms: number): Promise<Frames> {
   return page.evaluate(({ selector, step, ms }) => new Promise<Frames>((resolve, reject) => {
