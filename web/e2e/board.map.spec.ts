@@ -96,6 +96,9 @@ test('[R14] [R22] the map shows the cells and sites of what phones pushed, the t
 
 test('[BOARD] what arrives while one looks is counted, and a period shows what is of it', async () => {
   const { page } = board;
+  // No letter acts on a report that is not in sight.
+  await board.press('j', 'c', 'x', 'Enter');
+  await expect(page.locator('dialog.box[open]')).toHaveCount(0);
   await stop(1, { grid: '9yuyd' });
   await worker.sync();
   await expect(page.locator('.geo .sum')).toContainText('11', { timeout: 20_000 });
@@ -131,6 +134,11 @@ test('[BOARD] [ACCESS] counts agree with what was pushed; of the others nothing 
   await expect(across.locator('.sum')).toContainText('25+');
   await expect(across.getByRole('row', { name: board.t('geo.nolist') })).toHaveText(/0\s*20\+/);
   await expect(across.getByRole('row', { name: /^1\s?AM/ })).toHaveText(/0\s*<5/);
+  if (look) {
+    await across.scrollIntoViewIfNeeded();
+    await across.screenshot({ path: `${look}/across.png` });
+    await page.locator('section[aria-labelledby="c-published"]').screenshot({ path: `${look}/published.png` });
+  }
   watch.clean();
 });
 

@@ -12,6 +12,11 @@ export interface Told { at: number; fresh: boolean; others: Others }
 /** Where the last answer about the others is kept, so that it stands here without a connection too. */
 const KEPT = 'counts';
 
+/** A vault that is locked meanwhile is no fault. */
+function quiet(work: Promise<void>): void {
+  work.catch((err: unknown) => { if (explain(err).kind !== 'locked') throw err; });
+}
+
 /** What map and counts are about: one choice for both pages, and the names that they show. */
 class Geo {
   /** How many nights; 0 is all. */
@@ -25,10 +30,31 @@ class Geo {
   items: ReadonlyMap<string, string> = $state.raw(new Map());
   published: Statistic[] = $state.raw([]);
   told: Told | null = $state.raw(null);
+  /** Whose device was read last. */
+  #of: Device | null = null;
 
   /** Reads names and places from the device. */
-  async load(d: Device, locale: Locale): Promise<void> {
+  load(d: Device, locale: Locale): void {
+    this.#of = d;
+    quiet(this.#load(d, locale));
+  }
+
+  /** Asks how many reports the others had; without a connection what was told last. */
+  ask(d: Device): void {
+    this.#of = d;
+    quiet(this.#ask(d));
+  }
+
+  /** Drops what is of a person; what was chosen stays. */
+  forget(): void {
+    this.#of = null;
+    this.places = this.published = [];
+    this.told = null;
+  }
+
+  async #load(d: Device, locale: Locale): Promise<void> {
     const [sites, venues, lists, published, duty] = await Promise.all([d.records('sites'), d.records('venues'), d.checklists(locale), d.records('published_statistics'), d.records('duty_hours')]);
+    if (d !== this.#of) return; // locked meanwhile
     const zone = text(duty[0]?.fields['zone']);
     if (zone && zone !== this.clock.zone) this.clock = new Clock(zone);
     const said = (body: unknown, name: string): string => {
@@ -52,16 +78,16 @@ class Geo {
     }).sort((a, b) => b.year - a.year || a.place.localeCompare(b.place));
   }
 
-  /** Asks how many reports the others had; without a connection what was told last. */
-  async ask(d: Device): Promise<void> {
+  async #ask(d: Device): Promise<void> {
     try {
       const others = await d.ask<Others>('/api/fieldpost/counts');
+      if (d !== this.#of) return;
       this.told = { at: Date.now(), fresh: true, others };
       await d.set(KEPT, { at: this.told.at, others });
     } catch (err) {
-      if (explain(err).kind === 'locked') return;
+      if (explain(err).kind === 'locked') throw err;
       const kept = await d.setting<Omit<Told, 'fresh'>>(KEPT);
-      if (kept) this.told = { ...kept, fresh: false };
+      if (kept && d === this.#of) this.told = { ...kept, fresh: false };
     }
   }
 }

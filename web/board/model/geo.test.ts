@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { around, boxOf, cellAt, cellOf, cluster, countyAt, lay, shade, type County, type Place } from './places.ts';
+import { around, beside, boxOf, cellAt, cellOf, cluster, countyAt, lay, shade, type County, type Place } from './places.ts';
 import { arrivedIn, before, both, byHour, byIndicator, byNight, bySetting, Clock, nightsOf, within } from './tally.ts';
 import type { Row } from './rows.ts';
 
@@ -52,6 +52,14 @@ describe('places', () => {
     expect(cluster(all, 13)).toHaveLength(3);
     expect(cluster(all, 7)[0]!.point.lat).toBeCloseTo(39.045);
     expect(cluster([], 7)).toEqual([]);
+  });
+  it('[BOARD] no pin lies on the number of a cell', () => {
+    const at = { x: 100, y: 100 };
+    expect(beside(at, [{ x: 300, y: 100 }])).toEqual([0, 0]);
+    for (const pins of [[at], [{ x: 95, y: 90 }], [at, { x: 100, y: 70 }]]) {
+      const [x, y] = beside(at, pins);
+      for (const p of pins) expect(Math.hypot(100 + x - p.x, 100 + y - p.y)).toBeGreaterThanOrEqual(22);
+    }
   });
   it('[BOARD] a place is told by its county; a hole is none of it', () => {
     const square = (x: number, y: number, s: number): [number, number][] => [[x, y], [x + s, y], [x + s, y + s], [x, y + s], [x, y]];

@@ -125,6 +125,13 @@ export function pixel(p: Point, zoom: number): { x: number; y: number } {
   return { x: ((p.lon + 180) / 360) * size, y: (0.5 - Math.log((1 + s) / (1 - s)) / (4 * Math.PI)) * size };
 }
 
+/** How far from where it belongs a cell's number is drawn, in px, so that no pin lies on it: a circle with a number in it is no count of reports. */
+export function beside(at: { x: number; y: number }, pins: readonly { x: number; y: number }[], near = 22): [number, number] {
+  const free = ([x, y]: [number, number]) => pins.every((p) => Math.hypot(at.x + x - p.x, at.y + y - p.y) >= near);
+  const tries: [number, number][] = [[0, 0], [0, -18], [0, 18], [-16, -16], [16, 16], [0, -36], [0, 36]];
+  return tries.find(free) ?? [0, -36];
+}
+
 /** Groups what would be drawn less than `near` px apart: each joins the first group that it is near to. */
 export function cluster<T extends { point: Point }>(all: readonly T[], zoom: number, near = 28): Cluster<T>[] {
   const out: (Cluster<T> & { at: { x: number; y: number } })[] = [];
