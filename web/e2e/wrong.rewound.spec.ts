@@ -27,6 +27,7 @@ test('[EPOCH-3] [R4] put back to an older copy: the phone brings back what it la
   const phone = await new Phone(server.url).on(`/#invite=${await server.invite()}`);
   try {
     await phone.setUp();
+    const seat = await server.invite('coordinator');
     await note(phone, 'before the backup');
     await expect(phone.rows('state.received')).toHaveCount(1);
     const file = join(folder(), 'backup.zip');
@@ -35,7 +36,7 @@ test('[EPOCH-3] [R4] put back to an older copy: the phone brings back what it la
     await expect(phone.rows('state.received')).toHaveCount(2);
 
     await restored(file);
-    const desk = await Desk.open(server.url, await server.invite('coordinator'));
+    const desk = await Desk.open(server.url, seat);
     expect(await desk.notes('observations')).toEqual(['before the backup']);
     await phone.online();
     await expect(phone.banner).toContainText(phone.t('fault.rewound'));

@@ -44,9 +44,9 @@ test('[DEV-1] a tap that the disk does not take is said at once, and Done does n
   });
   await phone.chip('vehicle.car').check();
   const banner = page.getByRole('region', { name: phone.t('state.attention') });
-  await expect(banner).toContainText(phone.t('fault.save'));
+  await expect(banner).toContainText(phone.t('fault.room'));
   await phone.button('done').click();
-  await expect(banner).toContainText(phone.t('fault.save'));
+  await expect(banner).toContainText(phone.t('fault.room'));
   await expect(page.getByRole('heading', { level: 1, name: phone.t('stop.title') })).toBeVisible();
   type Full = { full: { refused: number; mend: () => void } };
   await expect.poll(() => page.evaluate(() => (globalThis as unknown as Full).full.refused)).toBeGreaterThan(1);

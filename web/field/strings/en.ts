@@ -311,7 +311,7 @@ export const en = {
   'set.pin.changed': 'Changed.',
   'set.pin.short': 'At least 4 digits. Nothing was changed.',
   'set.here': 'What is on this phone',
-  'set.here.notes': '{n} notes, {waiting} waiting',
+  'set.here.notes': { one: '{n} note, {waiting} waiting', other: '{n} notes, {waiting} waiting' },
   'set.here.size': '{n} MB used',
   'set.keep': 'Kept by the browser',
   'set.keep.yes': 'Yes',

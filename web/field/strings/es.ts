@@ -298,7 +298,7 @@ export const es: Translation<typeof en> = {
   'set.pin.changed': 'Cambiado.',
   'set.pin.short': 'Al menos 4 dígitos. No se cambió nada.',
   'set.here': 'Qué hay en este teléfono',
-  'set.here.notes': '{n} notas, {waiting} en espera',
+  'set.here.notes': { one: '{n} nota, {waiting} en espera', other: '{n} notas, {waiting} en espera' },
   'set.here.size': '{n} MB usados',
   'set.keep': 'El navegador lo guarda',
   'set.keep.yes': 'Sí',
