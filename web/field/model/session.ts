@@ -156,9 +156,9 @@ export type Rejoined = { ok: true } | { ok: false; why: Refused['why'] | 'other'
  */
 export interface Session {
   readonly practice: boolean;
-  readonly me: Me;
   /** Its screens stand within another page, which has landmarks of its own. */
   readonly within?: boolean;
+  readonly me: Me;
   readonly places: Place[];
   readonly lists: List[];
   readonly drafts: Draft[];
@@ -171,10 +171,10 @@ export interface Session {
   /** What the fault's words are filled with. */
   readonly sums: Fill;
 
-  /** Keeps a draft as it is now. */
-  keep(draft: Draft): Promise<void>;
   /** A draft as it was last handed to {@link keep}: the list of drafts is read anew only after a write. */
   fresh(draft: Draft): Draft;
+  /** Keeps a draft as it is now. */
+  keep(draft: Draft): Promise<void>;
   /** Takes a draft away. */
   drop(id: string): Promise<void>;
   /** "Done": makes the draft a report that waits to go. */
