@@ -72,7 +72,8 @@ function serviceWorker(): Plugin {
       const files = new Set<string>();
       const walk = (name: string) => {
         const chunk = bundle[name];
-        if (!chunk || files.has(name)) return;
+        // What hands in photos comes when there is one, by the network that it takes anyway.
+        if (!chunk || files.has(name) || /\/hand-[^/]*\.js$/.test(name)) return;
         files.add(name);
         if (chunk.type !== 'chunk') return;
         for (const css of chunk.viteMetadata?.importedCss ?? []) files.add(css);

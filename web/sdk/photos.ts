@@ -4,22 +4,17 @@
  * report's, in the same transaction; its bytes go up when the record has been
  * received, on their own way, so that no photo ever holds up a report.
  */
-import { badInput } from './errors.ts';
+import { aborted } from './errors.ts';
 import { everyRow, makeID, type NewOp, type Saved } from './outbox.ts';
 import { posKey, putRow } from './rows.ts';
 import { enrolled, type Session } from './session.ts';
 import type { Reading, Writing } from './store.ts';
 import type { Word } from './sync-state.ts';
-import { handIn, NotHanded } from './tus/hand.ts';
 import { base64url, fromBase64url, hex, sha256, type Bytes } from './wire/bytes.ts';
 
 const PHOTOS = 'photos';
 // Apart: a list of photos does not open them all.
 const BYTES = 'photo bytes';
-/** What the server takes. */
-export const MAX_PHOTO = 25 << 20;
-/** How often bytes that arrive as others are sent again from the start. */
-const TRIES = 2;
 
 /** A picture that was made anew: nothing of the picked one is in it but what it shows. */
 export interface NewPhoto {
@@ -74,7 +69,6 @@ export interface Photo {
 const rows = (tx: Reading): Promise<ReadonlyMap<string, PhotoRow>> => tx.all<PhotoRow>(PHOTOS);
 
 export function keepPhoto(tx: Writing, draft: string, p: NewPhoto, made: number): string {
-  if (p.bytes.length === 0 || p.bytes.length > MAX_PHOTO) throw badInput('photo_too_large', 'A photo has 1 byte to 25 MiB.', 'Make it smaller.');
   const id = makeID();
   tx.put(PHOTOS, id, {
     draft, report: '', collection: '', kind: p.kind, type: p.type, size: p.bytes.length, sha256: hex(sha256(p.bytes)), raw: p.raw ?? '', made, phase: 'draft', code: '', fails: 0, seq: 0,
@@ -83,14 +77,10 @@ export function keepPhoto(tx: Writing, draft: string, p: NewPhoto, made: number)
   return id;
 }
 
-/** Takes a photo away that a person does not want: of a draft, or one that the server does not take. */
+/** Takes a photo away that a person does not want: of a draft, or one that the server does not take. Of a report that was saved a coordinator takes it out. */
 export async function dropPhoto(tx: Writing, id: string): Promise<void> {
   const p = (await rows(tx)).get(id);
-  if (!p) return;
-  if (p.phase !== 'draft' && wordOf(id, p, await records(tx)) !== 'attention') {
-    throw badInput('photo_on_its_way', 'The photo is of a report that was saved.', 'A coordinator can take it out of the report.');
-  }
-  erase(tx, id);
+  if (p && ['saved', 'attention'].includes(wordOf(id, p, await records(tx)))) erase(tx, id);
 }
 
 function erase(tx: Writing, id: string): void {
@@ -216,50 +206,35 @@ export interface PhotoReport {
   code: string;
 }
 
-/** Refusals that another try does not help. */
-const lasting = [400, 404, 413, 415, 422];
+/** A photo whose record was received. */
+export interface Ready {
+  id: string;
+  type: string;
+  size: number;
+  fails: number;
+}
 
 /**
  * Hands in the photos whose records were received, one after the other; of
  * several tabs one does. It ends early where no answer comes.
  */
 export async function sendPhotos(s: Session, fetcher: typeof fetch, at: (id: string, bytes: number) => void, signal: AbortSignal): Promise<PhotoReport> {
+  const ready = (): Promise<Ready[]> => s.store.read('look for photos', async (tx) => {
+    const of = await records(tx);
+    return [...await rows(tx)].filter(([id, p]) => p.phase === 'waiting' && ['acknowledged', 'settled'].includes(of.get(id)?.phase ?? ''))
+      .map(([id, p]) => ({ id, type: p.type, size: p.size, fails: p.fails }));
+  });
   return s.store.locks.hold(s.store.lockName('photos'), async () => {
-    const report: PhotoReport = { stored: 0, left: 0, code: '' };
-    const tried = new Set<string>();
-    for (;;) {
-      const ready = await s.store.read('look for photos', async (tx) => {
-        const of = await records(tx);
-        return [...await rows(tx)].filter(([id, p]) => p.phase === 'waiting' && ['acknowledged', 'settled'].includes(of.get(id)?.phase ?? ''));
-      });
-      const next = ready.find(([id]) => !tried.has(id));
-      report.left = ready.length;
-      if (!next || signal.aborted) return report;
-      const [id, p] = next;
-      tried.add(id);
-      const set = (change: Partial<PhotoRow>): Promise<void> => s.store.write('note photo', async (tx) => {
+    if ((await ready()).length === 0) return { stored: 0, left: 0, code: '' };
+    // Apart, for those who have photos: it is of use only with a network, by which it comes.
+    const { handInAll } = await import('./tus/hand.ts');
+    return handInAll({
+      ready, at, signal, fetch: fetcher, aborted, to: () => enrolled(s),
+      bytes: (id) => s.store.read('read photo', (tx) => photoBytes(tx, id)),
+      set: (id, change) => s.store.write('note photo', async (tx) => {
         const now = (await rows(tx)).get(id);
-        if (now) tx.put(PHOTOS, id, { ...now, ...change } satisfies PhotoRow);
-      });
-      const bytes = await s.store.read('read photo', (tx) => photoBytes(tx, id));
-      if (!bytes || bytes.length !== p.size) {
-        await set({ phase: 'parked', code: 'store_damaged' });
-        continue;
-      }
-      try {
-        const st = await enrolled(s);
-        const seq = await handIn({ url: st.url, token: st.token, id, bytes: new Blob([bytes], { type: p.type }), fetch: fetcher, at: (n) => at(id, n), signal });
-        await set({ phase: 'stored', code: '', seq });
-        report.stored++;
-      } catch (err) {
-        if (!(err instanceof NotHanded)) throw err;
-        report.code = err.code || 'no_server';
-        const refused = err.code !== '' && lasting.includes(err.status);
-        const anew = err.code === 'photo_differs' && p.fails + 1 < TRIES;
-        await set({ code: report.code, ...(refused && { fails: p.fails + 1, phase: anew ? 'waiting' : 'parked' }) });
-        if (!refused) return report;
-      }
-    }
+        if (now) tx.put(PHOTOS, id, { ...now, ...change });
+      }),
+    });
   }, signal);
 }
-

@@ -32,8 +32,8 @@ export class Board {
     return say(en[key], fill);
   }
 
-  button(key: Key): Locator {
-    return this.page.getByRole('button', { name: this.t(key), exact: true });
+  button(key: Key, fill?: Fill): Locator {
+    return this.page.getByRole('button', { name: this.t(key, fill), exact: true });
   }
 
   /** The strip over every view. */

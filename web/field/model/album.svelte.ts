@@ -1,4 +1,4 @@
-import { explain, makeID, type Device, type Photo } from '../../sdk/index.ts';
+import { explain, type Device, type Photo } from '../../sdk/index.ts';
 import { remake } from './picture.ts';
 
 /** What became of a photo that was picked: kept, no picture, no room. */
@@ -6,16 +6,15 @@ export type Kept = 'kept' | 'bad' | 'lost';
 /** The most that a note can have (PHOTO-1). */
 export const MOST = 12;
 
-/** The photos of one person, as the screens see them; without a device (practice) they are in memory and go nowhere. */
+/** The photos of one person, as the screens see them. */
 export class Album {
   all: Photo[] = $state.raw([]);
-  readonly #device: Device | null;
-  readonly #practised = new Map<string, Uint8Array<ArrayBuffer>>();
+  readonly #device: Device;
   #due = false;
 
-  constructor(device: Device | null) {
+  constructor(device: Device) {
     this.#device = device;
-    device?.onChange(() => this.#soon());
+    device.onChange(() => this.#soon());
     this.#soon();
   }
 
@@ -31,11 +30,11 @@ export class Album {
 
   /** How much of a photo is there, in percent. */
   part(p: Photo): number {
-    return Math.floor(((this.#device?.photoSent(p.id) ?? 0) / p.size) * 100);
+    return Math.floor((this.#device.photoSent(p.id) / p.size) * 100);
   }
 
   #soon(): void {
-    if (this.#due || !this.#device) return;
+    if (this.#due) return;
     this.#due = true;
     setTimeout(() => {
       this.#due = false;
@@ -44,7 +43,7 @@ export class Album {
   }
 
   async #read(): Promise<void> {
-    const all = await this.#device?.photos().catch(() => null); // locked meanwhile: nothing to show
+    const all = await this.#device.photos().catch(() => null); // locked meanwhile: nothing to show
     if (all && (all.length > 0 || this.all.length > 0)) this.all = all;
   }
 
@@ -52,12 +51,6 @@ export class Album {
   async add(draft: string, file: Blob, kind: Photo['kind']): Promise<Kept> {
     const made = await remake(file).catch(() => null);
     if (!made) return 'bad';
-    if (!this.#device) {
-      const id = makeID();
-      this.#practised.set(id, made.bytes);
-      this.all = [...this.all, { id, draft, report: '', kind, type: 'image/jpeg', size: made.bytes.length, word: 'saved', code: '', made: Date.now() }];
-      return 'kept';
-    }
     try {
       await this.#device.keepPhoto(draft, { bytes: made.bytes, kind, type: 'image/jpeg', raw: made.raw });
     } catch (err) {
@@ -69,21 +62,17 @@ export class Album {
   }
 
   async drop(id: string): Promise<void> {
-    this.#practised.delete(id);
-    if (!this.#device) this.all = this.all.filter((p) => p.id !== id);
-    else {
-      await this.#device.dropPhoto(id);
-      await this.#read();
-    }
+    await this.#device.dropPhoto(id);
+    await this.#read();
   }
 
-  async again(id: string): Promise<void> {
-    await this.#device?.photoAgain(id);
+  again(id: string): Promise<void> {
+    return this.#device.photoAgain(id);
   }
 
   /** The picture, to be shown; null when it is not on this phone any more. */
   async picture(p: Photo): Promise<Blob | null> {
-    const bytes = this.#device ? await this.#device.photoBytes(p.id).catch(() => null) : this.#practised.get(p.id);
+    const bytes = await this.#device.photoBytes(p.id).catch(() => null); // locked meanwhile
     return bytes ? new Blob([bytes], { type: p.type }) : null;
   }
 }

@@ -1,6 +1,6 @@
 import { app } from '../app.svelte.ts';
 import { makeID } from '../../sdk/index.ts';
-import { Album } from './album.svelte.ts';
+import type { Album } from './album.svelte.ts';
 import { live } from './live.svelte.ts';
 import type { Draft, Duty, Fault, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session } from './session.ts';
 import { titleOf } from './open.ts';
@@ -23,13 +23,14 @@ export class Practice implements Session {
   readonly duty: Duty | null = null;
   link: Link = live({ trouble: '' as const, tried: null, sending: false });
   readonly fault: Fault = '';
-  readonly album = new Album(null);
+  readonly album: Album;
   readonly sums = {};
   readonly #was: Session;
 
   constructor(was: Session) {
     this.#was = was;
     this.me = was.me;
+    this.album = was.album;
     this.lists = was.lists;
   }
 

@@ -1,7 +1,7 @@
 /// <reference path="./upload.d.ts" />
 /** Hands the bytes of a photo in with tus-js-client, over the device's own network: in pieces, going on where a broken link left off. */
-import type { Answer, Failure } from 'tus-js-client/lib/upload.js';
-import { aborted } from '../errors.ts';
+import Upload, { type Answer, type Failure } from 'tus-js-client/lib/upload.js';
+import type { PhotoReport, Ready } from '../photos.ts';
 
 /** Small enough for a bad link to get one through, large enough not to cost a round trip each second. */
 const CHUNK = 256 << 10;
@@ -9,46 +9,81 @@ const CHUNK = 256 << 10;
 const WITHIN = 120_000;
 const RETRIES = [0, 1000, 3000, 5000];
 
+/** How often bytes that arrive as others are sent again from the start. */
+const TRIES = 2;
+/** Refusals that another try does not help. */
+const lasting = [400, 404, 413, 415, 422];
+
+/** What it needs of a device. Nothing of the library is imported here, so that this stays a file apart. */
+export interface Handing {
+  ready(): Promise<Ready[]>;
+  bytes(id: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  set(id: string, change: { phase?: 'waiting' | 'stored' | 'parked'; code?: string; fails?: number; seq?: number }): Promise<void>;
+  to(): Promise<{ url: string; token: string }>;
+  fetch: typeof fetch;
+  /** Is told how many bytes of a photo the server has. */
+  at(id: string, bytes: number): void;
+  aborted(): Error;
+  signal: AbortSignal;
+}
+
+/** Hands in what is ready, one after the other. */
+export async function handInAll(h: Handing): Promise<PhotoReport> {
+  const report: PhotoReport = { stored: 0, left: 0, code: '' };
+  const tried = new Set<string>();
+  for (;;) {
+    const ready = await h.ready();
+    const next = ready.find((p) => !tried.has(p.id));
+    report.left = ready.length;
+    if (!next || h.signal.aborted) return report;
+    const { id } = next;
+    tried.add(id);
+    const bytes = await h.bytes(id);
+    if (bytes?.length !== next.size) {
+      await h.set(id, { phase: 'parked', code: 'store_damaged' });
+      continue;
+    }
+    try {
+      const seq = await handIn(h, await h.to(), id, new Blob([bytes], { type: next.type }));
+      await h.set(id, { phase: 'stored', code: '', seq });
+      report.stored++;
+    } catch (err) {
+      if (!(err instanceof NotHanded)) throw err;
+      report.code = err.code || 'no_server';
+      const refused = err.code !== '' && lasting.includes(err.status);
+      const anew = err.code === 'photo_differs' && next.fails + 1 < TRIES;
+      await h.set(id, { code: report.code, ...(refused && { fails: next.fails + 1, phase: anew ? 'waiting' : 'parked' }) });
+      if (!refused) return report;
+    }
+  }
+}
+
 /** A refusal of the server: a code of the protocol. '' where no answer, or none of ours, came. */
-export class NotHanded extends Error {
+class NotHanded extends Error {
   constructor(readonly status: number, readonly code: string, cause: unknown) {
     super(code || 'no answer', { cause });
   }
 }
 
-export interface Handing {
-  url: string;
-  token: string;
-  id: string;
-  bytes: Blob;
-  fetch: typeof fetch;
-  /** Is told how many bytes the server has. */
-  at: (bytes: number) => void;
-  signal: AbortSignal;
-}
-
 /** Gives the version of the photo's record once its bytes are stored; 0 where the server does not say it. */
-export async function handIn(h: Handing): Promise<number> {
-  const { default: Upload } = await import('tus-js-client/lib/upload.js');
-  const files = `${h.url}/api/sync/files`;
-  const { size } = h.bytes;
+function handIn(h: Handing, to: { url: string; token: string }, id: string, photo: Blob): Promise<number> {
+  const files = `${to.url}/api/sync/files`;
+  const { size } = photo;
   return new Promise((resolve, reject) => {
     const end = (): void => {
       void upload.abort();
-      reject(aborted());
+      reject(h.aborted());
     };
     const done = (settle: () => void): void => {
       h.signal.removeEventListener('abort', end);
       settle();
     };
-    const upload = new Upload(h.bytes, {
-      protocol: 'tus-v1', endpoint: files, uploadUrl: `${files}/${h.id}`, metadata: { attachment: h.id }, headers: { Authorization: h.token },
+    const upload = new Upload(photo, {
+      protocol: 'tus-v1', endpoint: files, uploadUrl: `${files}/${id}`, metadata: { attachment: id }, headers: { Authorization: to.token },
       chunkSize: CHUNK, retryDelays: RETRIES, parallelUploads: 1, storeFingerprintForResuming: false, fingerprint: async () => null,
       httpStack: { createRequest: (method: string, url: string) => new Request(h, method, url) },
-      fileReader: {
-        openFile: async () => ({ size, close: () => undefined, slice: async (from: number, to: number) => ({ value: h.bytes.slice(from, to), done: to >= size }) }),
-      },
-      onProgress: (at: number) => h.at(at),
+      fileReader: { openFile: async () => ({ size, close: () => undefined, slice: async (from: number, to: number) => ({ value: photo.slice(from, to), done: to >= size }) }) },
+      onProgress: (at: number) => h.at(id, at),
       onSuccess: ({ lastResponse }: { lastResponse: Answer }) => done(() => resolve(Number(lastResponse.getHeader('Fieldpost-Seq') ?? 0) || 0)),
       onError: (err: Failure) => done(() => reject(refusal(err))),
     });
