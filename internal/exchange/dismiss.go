@@ -2,9 +2,11 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/wire"
@@ -52,4 +54,38 @@ func (s *Service) Dismiss(ctx context.Context, r Repair) (*wire.Repaired, error)
 		})
 	})
 	return out, err
+}
+
+// mine finds a quarantine record and checks that this person may act on it.
+// What was put aside can still be released or adopted: somebody may have been
+// wrong.
+func (s *Service) mine(tx *records.Tx, r Repair) (*held, error) {
+	h := &held{ops: r.Ops}
+	var err error
+	if r.By != "" {
+		if h.by, err = tx.Person(r.By); err != nil {
+			return nil, err
+		}
+		if h.by == nil || h.by.Role != access.Coordinator {
+			return nil, fault.New(fault.NotAllowed, "Only a coordinator deals with what is in quarantine.")
+		}
+	}
+	if h.row, err = tx.Find("quarantine", r.ID); err != nil {
+		return nil, err
+	}
+	switch {
+	case h.row == nil:
+		return nil, fault.New(fault.NotFound, "There is nothing of that id in quarantine.").WithHint("Check the id.")
+	case h.by != nil && !access.Table["quarantine"].Repair.Holds(*h.by, h.row.Values):
+		return nil, fault.New(fault.NotAllowed, "It belongs to another organization.")
+	case h.row.Values["state"] != stateHeld && h.row.Values["state"] != stateDismissed:
+		return nil, fault.New(fault.NotHeld, "Somebody has dealt with it already.")
+	}
+	if h.receipt, err = tx.ReceiptOfHeld(r.ID); err != nil {
+		return nil, err
+	}
+	if h.receipt == nil {
+		return nil, fmt.Errorf("release %s: no receipt names it", r.ID)
+	}
+	return h, nil
 }

@@ -126,8 +126,8 @@ for (const [how, end] of [['in good order', () => server.stop()], ['by a power c
     const later = await save(`later, ${how}`, 0);
     await server.start();
     await worker.sync();
-    await timed(`until both are live again, ${how}`, () => both((x) => expect(x.strip).toContainText(x.t('age.live'), { timeout: 90_000 })));
-    await both((x) => expect(x.page.getByText(x.t('queue.fresh', { n: 1 }))).toBeVisible({ timeout: 90_000 }));
+    await timed(`until both are live again, ${how}`, () => both((x) => expect(x.strip).toContainText(x.t('age.live'), within(10_000))));
+    await both((x) => expect(x.page.getByText(x.t('queue.fresh', { n: 1 }))).toBeVisible(within(10_000)));
     await both((x) => x.press('n'));
     await both((x) => expect(x.row(later)).toBeVisible());
     await expect(a.row(asked)).toContainText(a.t('claim.you'), { timeout: 60_000 });

@@ -14,6 +14,9 @@ export class Server {
   /** All that it has written to its output. */
   log = '';
   readonly dir = join(folder(), 'server');
+  /** Another program than the one that was built first, and what it finds in its environment. */
+  protected program = '';
+  protected env: { [name: string]: string } = {};
   private process: ChildProcess | undefined;
 
   static async start(): Promise<Server> {
@@ -26,7 +29,7 @@ export class Server {
   start(): Promise<void> {
     const port = this.url ? new URL(this.url).port : '0';
     return new Promise((resolve, reject) => {
-      const server = spawn(binary(), ['serve', '--http', `127.0.0.1:${port}`, '--admin-http', 'off', '--dir', this.dir], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const server = spawn(this.program || binary(), ['serve', '--http', `127.0.0.1:${port}`, '--admin-http', 'off', '--dir', this.dir], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.env } });
       this.process = server;
       const late = setTimeout(() => {
         server.kill('SIGKILL');
@@ -70,7 +73,7 @@ export class Server {
 
   /** Runs a command of the program on this folder; what it printed. */
   async command(...args: string[]): Promise<string> {
-    return (await run(binary(), [...args, '--dir', this.dir])).stdout;
+    return (await run(this.program || binary(), [...args, '--dir', this.dir], { env: { ...process.env, ...this.env } })).stdout;
   }
 
   /** An invite's code, for one device. */
