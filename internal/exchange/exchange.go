@@ -60,9 +60,11 @@ const (
 
 // New makes an exchange; Start starts its writer.
 func New(store *records.Store, key *seal.Installation, now func() time.Time, log func() *slog.Logger) *Service {
-	return &Service{Store: store, Key: key, Limits: wire.DefaultLimits, Now: now, Log: log, Live: NewHub(now), MinSchema: wire.MinSchema,
+	s := &Service{Store: store, Key: key, Limits: wire.DefaultLimits, Now: now, Log: log, Live: NewHub(now), MinSchema: wire.MinSchema,
 		head: headKeeper{make(chan struct{}, 1), make(chan struct{})},
 		jobs: make(chan *job, maxQueue), acts: make(chan *act), stop: make(chan struct{}), done: make(chan struct{})}
+	s.Live.Busy = func() bool { return s.waiting.Load() > 0 }
+	return s
 }
 
 // Start starts the writer and the pokes, once. Close ends them.

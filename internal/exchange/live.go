@@ -19,6 +19,15 @@ const (
 	pokeRest    = time.Millisecond
 )
 
+// gatherStep and gatherMost: while pushes are at the writer, what has been
+// committed is held back this long, looked at so often. Fifty phones that post
+// in one moment are one poke then, and one pull for each board, in place of
+// three. One push alone waits for a step at most.
+const (
+	gatherStep = 2 * time.Millisecond
+	gatherMost = 80 * time.Millisecond
+)
+
 // Hub pokes whom a commit matters to. A commit only drops its scopes here:
 // what follows runs in the hub's own goroutine, so that the cost of a write
 // does not grow with the number of watchers (LIVE-2).
@@ -28,6 +37,8 @@ type Hub struct {
 	// are now and the scopes of their device; poke must not block. Set before
 	// start.
 	Streams func(each func(p access.Person, device []string, poke func()))
+	// Busy tells that more is about to be committed. nil: nothing ever is.
+	Busy func() bool
 
 	mu      sync.Mutex
 	pending map[string]bool
@@ -105,6 +116,7 @@ func (h *Hub) run() {
 		case <-later:
 		}
 		later = nil
+		h.gather()
 		h.mu.Lock()
 		fresh := h.pending
 		h.pending = map[string]bool{}
@@ -158,6 +170,13 @@ func (h *Hub) run() {
 				delete(last, id)
 			}
 		}
+	}
+}
+
+// gather rests as long as more is about to be committed.
+func (h *Hub) gather() {
+	for rested := time.Duration(0); h.Busy != nil && rested < gatherMost && h.Busy(); rested += gatherStep {
+		time.Sleep(gatherStep)
 	}
 }
 

@@ -43,6 +43,38 @@ func TestPokes(t *testing.T) {
 		}
 		s.quiet()
 	})
+	t.Run("[LIVE-1] while more is at the writer a poke waits, so that one does for all, and not for ever", func(t *testing.T) {
+		later()
+		s := watch(t, r, keisha.Token)
+		live, asked, over := r.S.Exchange.Live, make(chan chan bool), make(chan struct{})
+		before := live.Busy
+		live.Busy = func() bool {
+			answer := make(chan bool, 1)
+			select {
+			case asked <- answer:
+				return <-answer
+			case <-over:
+				return false
+			}
+		}
+		defer func() { close(over); live.Busy = before }()
+		go worker.Create("observations", r.Observation(""))
+		for n := 0; ; n++ {
+			select {
+			case answer := <-asked:
+				answer <- true
+				continue
+			case e := <-s.events:
+				rig.Want(t, e, event{"sync", "{}"})
+			case <-time.After(10 * time.Second):
+				t.Fatal("no poke though it waited long enough")
+			}
+			if n < 2 {
+				t.Fatalf("poked after %d looks", n)
+			}
+			break
+		}
+	})
 	t.Run("[LIVE-1] a person is poked at most once in 250 ms, and what was held back comes then", func(t *testing.T) {
 		later()
 		s, second := watch(t, r, keisha.Token), watch(t, r, keisha.Token)

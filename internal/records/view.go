@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/apis"
@@ -28,6 +29,11 @@ type Sight struct {
 	info  *core.RequestInfo
 }
 
+// looks bounds how many look at one time. A hundred boards that a poke has woken
+// gain nothing by reading side by side on two processors; each would open a
+// connection of its own, which costs as much as what it reads.
+var looks = make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))
+
 // Look runs do over a read transaction as the person sees it. Writers do not
 // wait for it, nor it for them. do reads through the Sight alone: a second
 // connection, taken while one is held, could be waited for without end.
@@ -36,6 +42,8 @@ func (s *Store) Look(personID string, do func(*Sight) error) (err error) {
 	if !ok {
 		return errors.New("look: inside a transaction")
 	}
+	looks <- struct{}{}
+	defer func() { <-looks }()
 	users, err := s.App.FindCachedCollectionByNameOrId("users")
 	if err != nil {
 		return fmt.Errorf("look: %w", err)

@@ -43,7 +43,7 @@ test(`a board with ${many} reports`, async () => {
     figure(`board: J until the row is drawn, at the top${having}: median`, median(near), 'ms', { most: 100 });
     figure(`board: J until the row is drawn, at the top${having}: p95`, percentile(near, 0.95), 'ms', { most: 100 });
 
-    const f = await scroll(page, '', 200, 8_000);
+    const f = await scroll(page, 'section.list', 200, 8_000);
     figure(`board: scrolling${having}: p95 of ${f.n} frames`, f.p95, 'ms', { most: 34 });
     figure(`board: scrolling${having}: the worst frame`, f.worst, 'ms');
     figure(`board: rows in the page after scrolling`, await board.rows.count(), '');
