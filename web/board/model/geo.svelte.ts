@@ -32,6 +32,8 @@ class Geo {
   told: Told | null = $state.raw(null);
   /** Whose device was read last. */
   #of: Device | null = null;
+  /** Answers may come in another order than they were asked for. */
+  #asks = 0;
 
   /** Reads names and places from the device. */
   load(d: Device, locale: Locale): void {
@@ -79,15 +81,17 @@ class Geo {
   }
 
   async #ask(d: Device): Promise<void> {
+    const turn = ++this.#asks;
+    const over = () => d !== this.#of || turn !== this.#asks;
     try {
       const others = await d.ask<Others>('/api/fieldpost/counts');
-      if (d !== this.#of) return;
+      if (over()) return;
       this.told = { at: Date.now(), fresh: true, others };
       await d.set(KEPT, { at: this.told.at, others });
     } catch (err) {
       if (explain(err).kind === 'locked') throw err;
       const kept = await d.setting<Omit<Told, 'fresh'>>(KEPT);
-      if (kept && d === this.#of) this.told = { ...kept, fresh: false };
+      if (kept && !over()) this.told = { ...kept, fresh: false };
     }
   }
 }
