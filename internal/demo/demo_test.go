@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -173,6 +174,18 @@ func TestPast(t *testing.T) {
 			}
 		}
 	})
+	t.Run("[DEMO] every site is on the map, and reports of night stops in its cell", func(t *testing.T) {
+		for _, r := range f.all("sites") {
+			if point := r.GetString("point"); !strings.Contains(point, `"lat":`) {
+				t.Errorf("site %s: %s", r.Id, point)
+			}
+		}
+		for _, r := range f.all("observations") {
+			if len(r.GetString("grid")) != 5 {
+				t.Errorf("observation %s: %q", r.Id, r.GetString("grid"))
+			}
+		}
+	})
 	t.Run("[R19] reports have times of receipt of several days, after what happened and never younger than the start", func(t *testing.T) {
 		days, off := map[string]bool{}, map[string]int{}
 		for _, c := range []string{"observations", "submissions"} {
@@ -191,7 +204,16 @@ func TestPast(t *testing.T) {
 	})
 	t.Run("[TRIAGE] coordinators have opened, claimed and closed some, and the newest wait", func(t *testing.T) {
 		seen := map[string]int{}
+		arrived := map[string]time.Time{}
+		for _, c := range []string{"observations", "submissions"} {
+			for _, r := range f.all(c) {
+				arrived[r.Id] = r.GetDateTime("received").Time()
+			}
+		}
 		for _, r := range f.all("triage") {
+			if at := r.GetDateTime("opened").Time(); !at.IsZero() && at.Before(arrived[r.GetString("observation")+r.GetString("submission")]) {
+				t.Errorf("triage %s: opened %s, before it arrived", r.Id, at)
+			}
 			seen["suggested "+r.GetString("suggested")]++
 			seen[r.GetString("status")]++
 			if r.GetString("opened") == "" {

@@ -37,7 +37,7 @@ func (h *history) outing(place site) maker {
 			indicators = append(indicators, map[string]any{"indicator": i, "basis": h.by.basis()})
 		}
 		r := report{saved: saved, collection: "observations", how: how,
-			fields: map[string]any{"event_time": timeText(seen), "indicators": indicators}}
+			fields: map[string]any{"event_time": timeText(seen), "indicators": indicators, "grid": place.grid}}
 		h.details(r.fields, place, h.by.outing(place.venue, len(noticed)))
 		return r
 	}

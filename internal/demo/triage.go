@@ -39,14 +39,19 @@ func (h *history) triage(who string, only func(*filed) bool) func(context.Contex
 			return err
 		}
 		var touched []*filed
+		began := at.Add(-30 * time.Minute)
 		for _, f := range h.filed {
 			fields := h.decide(f, p.person, at, only)
 			if fields == nil {
 				continue
 			}
-			// One after the other, the last just before the push.
+			// One after the other, and none before it has arrived.
 			touched = append(touched, f)
-			p.save(at.Add(-30*time.Minute+time.Duration(len(touched))*10*time.Second), f.update(fields))
+			if arrived := f.at.Add(time.Minute); began.Before(arrived) {
+				began = arrived
+			}
+			began = began.Add(10 * time.Second)
+			p.save(began, f.update(fields))
 		}
 		verdicts, err := p.push(ctx, h.s, h.clock, at, wire.Applied)
 		for i, v := range verdicts {

@@ -29,6 +29,8 @@ type site struct {
 	key, name, venue, industry string   // industry: ISIC section
 	lists                      []string // checklists that its staff fill
 	spanish                    int      // of its staff, how many read Spanish
+	lat, lon                   float64  // in a lake of the region: no real house is meant
+	grid                       string   // the coarse cell around it (geohash of 5)
 }
 
 const (
@@ -37,10 +39,10 @@ const (
 )
 
 var sites = []site{
-	{"marmalade", "Hotel Marmalade (invented)", hotel, "I", []string{"hotel_front", "hotel_house", "hotel_fb", "hotel_sec"}, 3},
-	{"teapot", "Blue Teapot Inn (invented)", hotel, "I", []string{"hotel_front", "hotel_house"}, 2},
-	{"mitten", "Lost Mitten Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_lot"}, 1},
-	{"owls", "Two Owls Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_driver", "truck_lot"}, 0},
+	{"marmalade", "Hotel Marmalade (invented)", hotel, "I", []string{"hotel_front", "hotel_house", "hotel_fb", "hotel_sec"}, 3, 39.410, -94.550, "9zhb0"},
+	{"teapot", "Blue Teapot Inn (invented)", hotel, "I", []string{"hotel_front", "hotel_house"}, 2, 38.905, -94.470, "9yuv6"},
+	{"mitten", "Lost Mitten Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_lot"}, 1, 39.167, -94.785, "9yuwg"},
+	{"owls", "Two Owls Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_driver", "truck_lot"}, 0, 39.020, -94.335, "9yuvv"},
 }
 
 // How many people of each kind there are. Five of staff a site is the least
@@ -101,7 +103,7 @@ func (b *builder) build() {
 	for i, place := range sites {
 		owner := b.make("organizations", place.name, map[string]any{"type": "business", "type_text": place.venue})
 		at := b.make("sites", place.name, map[string]any{"venue": place.venue, "industry": place.industry,
-			"address": fmt.Sprintf("%d Nowhere Street, Kansas City", i+1), "owner": owner, "served_by": ngo})
+			"address": fmt.Sprintf("%d Nowhere Street, Kansas City", i+1), "point": map[string]any{"lat": place.lat, "lon": place.lon}, "owner": owner, "served_by": ngo})
 		b.t.sites[place.key] = at
 		b.invite(b.w.codes("staff "+place.key), access.Staff, owner, at)
 		if i == 0 {
