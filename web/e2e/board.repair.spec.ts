@@ -60,7 +60,7 @@ test('[R19] [BOARD] what is added stands beside the report, and the history says
   await expect(board.report.locator('.more-said')).toContainText('a second driver');
   await board.page.getByRole('heading', { level: 2 }).last().click();
   await board.press('c');
-  await expect(inLine(board.t('hist.change', { field: 'claimed by', before: board.t('hist.nothing'), after: board.t('you') }))).toBeVisible();
+  await expect(inLine(board.t('hist.set', { field: 'claimed by', after: board.t('you') }))).toBeVisible();
   await expect(inLine(board.t('hist.report.create'))).toContainText(board.t('role.worker'));
   await expect(inLine(board.t('hist.addenda.create')).filter({ hasText: 'a second driver' })).toContainText(board.t('role.worker'));
 });

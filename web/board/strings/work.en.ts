@@ -42,6 +42,7 @@ export const workEn = {
   'hist.quarantine.dismissed': 'Put aside',
   'hist.export': 'Tip sheet taken away ({format})',
   'hist.change': '{field}: {before} → {after}',
+  'hist.set': '{field}: {after}',
   'hist.nothing': 'nothing',
   'clash.title': 'Two values',
   'clash.here': { one: '{n} field has two values. One is in effect.', other: '{n} fields have two values. One of each is in effect.' },

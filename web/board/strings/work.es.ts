@@ -43,6 +43,7 @@ export const workEs: Translation<typeof workEn> = {
   'hist.quarantine.dismissed': 'Apartado',
   'hist.export': 'Se sacó la hoja de aviso ({format})',
   'hist.change': '{field}: {before} → {after}',
+  'hist.set': '{field}: {after}',
   'hist.nothing': 'nada',
   'clash.title': 'Dos valores',
   'clash.here': { one: '{n} campo tiene dos valores. Uno está vigente.', other: '{n} campos tienen dos valores. Uno de cada uno está vigente.' },
