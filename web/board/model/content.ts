@@ -203,7 +203,7 @@ export function checklistOf(form: Form, locale: Locale): Checklist {
       });
     }
   }
-  return { id: `preview-${locale}`, key: form.key, version: form.version, locale, title: form[`title::${locale}`], items };
+  return { id: 'preview', key: form.key, version: form.version, locale, title: form[`title::${locale}`], items };
 }
 
 /** A checklist in force, in all the languages it is in. */
