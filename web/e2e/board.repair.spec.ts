@@ -190,6 +190,7 @@ test('[ENROL-2] [JOURNAL-4] people and devices: contact, app and queue, of staff
   await expect(phoneLine).toContainText(board.t('dev.wiping'));
   await line.getByRole('button', { name: board.t('people.offboard') }).press('Enter');
   await expect(line).toContainText(board.t('leave.devices', { n: 1 }));
+  await expect(line).toContainText(board.t('leave.claims', { n: 0 }));
   await board.page.getByLabel(board.t('people.why')).fill('moved away');
   await board.page.keyboard.press('Enter');
   await expect(line).toHaveCount(0);

@@ -59,7 +59,7 @@ export interface Offboarded {
   wipes: string[];
   sessions: number;
   invites: number;
-  claims: number;
+  claims: string[];
 }
 
 /** One thing that happened to a report. Of staff `by` names nobody, and nothing names a device. */

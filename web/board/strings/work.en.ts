@@ -112,5 +112,5 @@ export const workEn = {
   'leave.wipes': { one: '{n} device told to wipe itself', other: '{n} devices told to wipe themselves' },
   'leave.sessions': { one: '{n} session ended', other: '{n} sessions ended' },
   'leave.invites': { one: '{n} invite ended', other: '{n} invites ended' },
-  'leave.claims': { one: '{n} claim given back', other: '{n} claims given back' },
+  'leave.claims': { one: '{n} claimed report given back', other: '{n} claimed reports given back' },
 } as const satisfies Record<string, Text>;

@@ -113,5 +113,5 @@ export const workEs: Translation<typeof workEn> = {
   'leave.wipes': { one: '{n} dispositivo con orden de borrarse', other: '{n} dispositivos con orden de borrarse' },
   'leave.sessions': { one: '{n} sesión terminada', other: '{n} sesiones terminadas' },
   'leave.invites': { one: '{n} invitación terminada', other: '{n} invitaciones terminadas' },
-  'leave.claims': { one: '{n} caso devuelto', other: '{n} casos devueltos' },
+  'leave.claims': { one: '{n} reporte tomado vuelve a la lista', other: '{n} reportes tomados vuelven a la lista' },
 };
