@@ -33,6 +33,7 @@ func bindStart(app core.App, s *wiring.Services) {
 	app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Id: "fieldpostServe", Func: func(e *core.ServeEvent) error {
 		bindRoutes(e.Router, s)
 		s.Exchange.Start()
+		s.StartOperations()
 		s.Alerts.Start()
 		s.API.Media.Start()
 		return e.Next()
@@ -42,6 +43,7 @@ func bindStart(app core.App, s *wiring.Services) {
 		// writer must end before the database closes.
 		s.API.Media.Close()
 		s.Alerts.Close()
+		s.StopOperations()
 		s.Exchange.Close()
 		return e.Next()
 	}})

@@ -72,6 +72,18 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"organization": p.User.Organization, "what": "phone", "asked": "2026-01-11 04:55:00.000Z"}, true
 	case "duty_hours":
 		return map[string]any{"zone": "America/Chicago", "mail": []any{"night@example.org"}}, true
+	case "operations":
+		return map[string]any{"name": "Weekend", "begins": "2026-01-01 00:00:00.000Z", "ends": "2026-01-02 00:00:00.000Z"}, true
+	case "rosters":
+		for name, o := range w.ops {
+			if r, err := w.App.FindRecordById("operations", o); err == nil && r.GetString("organization") == p.User.Organization {
+				mate := map[string]string{w.ngoA: "worker A", w.ngoB: "worker B"}[p.User.Organization]
+				if mate != "" {
+					return map[string]any{"operation": w.ops[name], "person": w.person(mate).User.ID, "role": "outreach"}, true
+				}
+			}
+		}
+		return map[string]any{"operation": w.ops["B"], "person": p.User.ID, "role": "lead"}, false
 	case "site_readiness":
 		site := map[string]string{w.ngoA: w.x1, w.ngoB: w.x2}[p.User.Organization]
 		if site == "" {
@@ -111,7 +123,7 @@ var edits = map[string]map[string]any{
 	"conflicts": {"resolved": true}, "quarantine": {"message": "x"}, "devices": {"name": "x"}, "invites": {"uses": 50}, "audit": {"reason": "x"}, "lost_devices": {"resolved": true}, "seals": {"reason": "x"},
 	"hotlines": {"verified_on": "2026-01-11"}, "guidance": {"published": false}, "venues": {"published": false}, "industries": {"published": false},
 	"routing_profiles": {"published": false}, "published_statistics": {"published": false},
-	"checklist_drafts": {"title": "x"}, "duty_hours": {"zone": "America/New_York"}, "duty_alerts": {"people": 9}, "site_readiness": {"posters": 3},
+	"checklist_drafts": {"title": "x"}, "duty_hours": {"zone": "America/New_York"}, "duty_alerts": {"people": 9}, "site_readiness": {"posters": 3}, "operations": {"name": "Another"}, "rosters": {"role": "lead"},
 }
 
 // pushable tells whether push takes all of these fields from a role; those
@@ -194,7 +206,7 @@ func TestWriting(t *testing.T) {
 		t.Run("[ACCESS] [PUSH-8] "+p.name+" deletes what the table lets them, over REST as by push", func(t *testing.T) {
 			for name, row := range access.Table {
 				for i, v := range w.disposable(name, p) {
-					if name != "sites" && name != "attachments" && (!seeded[name+id(v)] || i >= 3 && row.Delete == nil) {
+					if name != "sites" && name != "attachments" && name != "rosters" && (!seeded[name+id(v)] || i >= 3 && row.Delete == nil) {
 						continue
 					}
 					want := row.Delete != nil && row.Delete.Holds(who, v)
@@ -247,10 +259,21 @@ func (w *world) disposable(collection string, p *person) []access.Values {
 		}
 		return out
 	}
+	var out []access.Values
+	if collection == "rosters" {
+		for name, o := range map[string]string{"A": w.ngoA, "B": w.ngoB} {
+			made := w.Make("rosters", map[string]any{"operation": w.ops[name], "person": w.person("worker " + name).User.ID, "role": "outreach", "home": o, "organization": o})
+			for _, v := range w.all("rosters") {
+				if id(v) == made {
+					out = append(out, v)
+				}
+			}
+		}
+		return out
+	}
 	if collection != "sites" {
 		return w.all(collection)
 	}
-	var out []access.Values
 	for _, served := range []string{p.User.Organization, w.police} {
 		if served == w.hq {
 			continue // nobody serves a site of their own

@@ -30,6 +30,16 @@ func Narrow(r Rule, p Person) (pairs []Pair, ok bool) {
 			}
 		}
 		return pairs, true
+	case onOperation:
+		for _, o := range p.Operations {
+			pairs = append(pairs, Pair{x.field, o})
+		}
+		return pairs, true
+	case operationSite:
+		for _, s := range p.OperationSites {
+			pairs = append(pairs, Pair{"id", s})
+		}
+		return pairs, true
 	case siteOf:
 		for _, s := range p.Sites {
 			if s != "" {

@@ -6,6 +6,7 @@ package access
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -35,7 +36,9 @@ type Person struct {
 	ServedBy     []string // organizations that serve the sites of staff
 	Locale       string
 	Label        string // made here; staff have no other name
-	Unconfirmed  bool   // of staff who came by a poster: nobody has said that they know them
+	// Operations they are on now, by a roster, and the sites of these.
+	Operations, OperationSites []string
+	Unconfirmed                bool // of staff who came by a poster: nobody has said that they know them
 }
 
 // Values gives a record's field by name, as decoded JSON.
@@ -137,6 +140,29 @@ func (r siteOf) PB() string {
 
 func (r siteOf) Holds(p Person, record Values) bool {
 	return ownSite{}.Holds(p, Values{"id": record.text(r.field)})
+}
+
+// onOperation: the operation that a field names is one that the person is on
+// now. The person's record has the ids in one text: no rule joins for it.
+type onOperation struct{ field string }
+
+func (r onOperation) PB() string {
+	return fmt.Sprintf("(%s != \"\" && @request.auth.operations ~ %s)", r.field, r.field)
+}
+
+func (r onOperation) Holds(p Person, record Values) bool {
+	id := record.text(r.field)
+	return id != "" && slices.Contains(p.Operations, id)
+}
+
+// operationSite: the record is a site of an operation that the person is on.
+type operationSite struct{}
+
+func (operationSite) PB() string { return "@request.auth.operation_sites ~ id" }
+
+func (operationSite) Holds(p Person, record Values) bool {
+	id := record.text("id")
+	return id != "" && slices.Contains(p.OperationSites, id)
 }
 
 // inList: the person's organization is in a list field of the record.

@@ -107,6 +107,7 @@ var things = map[string]string{
 	"sites.name":            "a place's",
 	"sites.address":         "a place's",
 	"devices.name":          "a device's label",
+	"operations.name":       "a joint effort's",
 	"users.email":           "the sign-in of somebody who works here; staff have none",
 	"users.emailVisibility": "PocketBase's switch for it",
 }
@@ -184,7 +185,7 @@ func TestNoIdentity(t *testing.T) {
 				keys = append(keys, k)
 			}
 			slices.Sort(keys)
-			rig.Want(t, keys, []string{"email", "emailVisibility", "id", "label", "left", "locale", "organization", "role", "served_by", "sites", "unconfirmed", "verified"})
+			rig.Want(t, keys, []string{"email", "emailVisibility", "id", "label", "left", "locale", "operation_sites", "operations", "organization", "role", "served_by", "sites", "unconfirmed", "verified"})
 		}
 	})
 }

@@ -62,11 +62,13 @@ func reportFields(own ...string) map[string]merge.Policy {
 var reportServer = notSent{"organization", "received", "clock_off", "author"}
 
 var (
-	anyone       = roleIs(Roles)
-	orgCoord     = allOf{roleIs{Coordinator}, personField{"organization", "organization"}}
-	ownAuthor    = allOf{roleIs{Worker}, personField{"author", "id"}}
-	isAdmin      = roleIs{Admin}
-	triageServer = notSent{"observation", "submission", "suggested", "fired", "organization"}
+	anyone    = roleIs(Roles)
+	orgCoord  = allOf{roleIs{Coordinator}, personField{"organization", "organization"}}
+	ownAuthor = allOf{roleIs{Worker}, personField{"author", "id"}}
+	isAdmin   = roleIs{Admin}
+	// A coordinator of any organization who is on the report's operation now.
+	opCoord      = allOf{roleIs{Coordinator}, onOperation{"operation"}}
+	triageServer = notSent{"observation", "submission", "suggested", "fired", "organization", "operation"}
 )
 
 // Table is the living access table: every collection of the product, and who
@@ -97,7 +99,7 @@ var Table = map[string]Collection{
 			allOf{orgCoord, isNot{"role", string(Staff)}, isNot{"role", string(Admin)}},
 			allOf{roleIs{Coordinator}, inList{"served_by"}},
 		},
-		Fields: fields(server, "role", "organization", "sites", "served_by", "label", "locale", "unconfirmed", "email", "emailVisibility", "verified", "left"),
+		Fields: fields(server, "role", "organization", "sites", "served_by", "label", "locale", "unconfirmed", "operations", "operation_sites", "email", "emailVisibility", "verified", "left"),
 		Audience: func(r Values) []string {
 			scopes := []string{"p:" + r.text("id"), "a"}
 			if r.text("role") != string(Staff) {
@@ -115,6 +117,7 @@ var Table = map[string]Collection{
 			isAdmin,
 			allOf{roleIs{Worker, Coordinator}, personField{"served_by", "organization"}},
 			allOf{roleIs{Staff, Manager}, ownSite{}},
+			allOf{roleIs{Coordinator, LawEnforcement}, operationSite{}},
 		},
 		Create: anyOf{isAdmin, allOf{roleIs{Coordinator}, notSent{"owner", "served_by"}}},
 		Update: anyOf{isAdmin, allOf{roleIs{Coordinator}, personField{"served_by", "organization"}, notSent{"owner", "served_by"}}},
@@ -124,7 +127,7 @@ var Table = map[string]Collection{
 			"owner", "served_by",
 		},
 		Audience: func(r Values) []string {
-			scopes := []string{"s:" + r.text("id"), "a"}
+			scopes := []string{"s:" + r.text("id"), "os:" + r.text("id"), "a"}
 			if o := r.text("served_by"); o != "" {
 				scopes = append(scopes, "w:"+o, "c:"+o)
 			}
@@ -155,34 +158,34 @@ var Table = map[string]Collection{
 	"published_statistics": contentRow("published_statistics", roleIs{Coordinator, Admin}),
 	"observations": {
 		Name:     "observations",
-		List:     anyOf{ownAuthor, orgCoord},
+		List:     anyOf{ownAuthor, orgCoord, opCoord},
 		Create:   allOf{roleIs{Worker}, reportServer},
 		Adopt:    roleIs{Coordinator},
 		Fields:   reportFields("indicators"),
-		Audience: reportAudience,
+		Audience: func(r Values) []string { return operationAudience(r, reportAudience(r)) },
 	},
 	"submissions": {
 		Name:     "submissions",
-		List:     anyOf{ownAuthor, orgCoord},
+		List:     anyOf{ownAuthor, orgCoord, opCoord},
 		Create:   allOf{roleIs{Worker, Staff}, reportServer, notSent{"unconfirmed"}},
 		Adopt:    roleIs{Coordinator},
 		Fields:   with(reportFields("checklist", "version", "answers", "basis", "about"), server, "unconfirmed"),
-		Audience: reportAudience,
+		Audience: func(r Values) []string { return operationAudience(r, reportAudience(r)) },
 	},
 	"addenda": {
 		Name:     "addenda",
-		List:     anyOf{ownAuthor, orgCoord},
-		Create:   allOf{roleIs{Worker, Staff, Coordinator}, notSent{"organization", "author"}},
-		Fields:   with(fields(once, "observation", "submission", "text", "event_time"), server, "organization", "author"),
-		Audience: reportAudience,
+		List:     anyOf{ownAuthor, orgCoord, opCoord},
+		Create:   allOf{roleIs{Worker, Staff, Coordinator}, notSent{"organization", "author", "operation"}},
+		Fields:   with(fields(once, "observation", "submission", "text", "event_time"), server, "organization", "author", "operation"),
+		Audience: func(r Values) []string { return operationAudience(r, reportAudience(r)) },
 	},
 	"triage": {
 		Name:   "triage",
-		List:   orgCoord,
-		Update: allOf{orgCoord, triageServer},
+		List:   anyOf{orgCoord, opCoord},
+		Update: allOf{anyOf{orgCoord, opCoord}, triageServer},
 		Fields: with(with(fields(latest, "urgency", "status", "closing_reason", "note", "opened"), first, "claimed_by", "assignee"),
-			server, "observation", "submission", "suggested", "fired", "organization"),
-		Audience: coordinatorAudience,
+			server, "observation", "submission", "suggested", "fired", "organization", "operation"),
+		Audience: func(r Values) []string { return operationAudience(r, coordinatorAudience(r)) },
 	},
 	"conflicts": {
 		Name: "conflicts",
@@ -301,6 +304,35 @@ var Table = map[string]Collection{
 			return append(coordinatorAudience(r), "m:"+r.text("site"), "a")
 		},
 	},
+	// A joint effort of several organizations, for a time. Who is on it sees it
+	// while it lasts, and not a second longer.
+	"operations": {
+		Name: "operations",
+		List: anyOf{isAdmin, orgCoord, allOf{roleIs{Coordinator}, inList{"organizations"}},
+			allOf{roleIs{Worker, Coordinator, LawEnforcement, Provider}, onOperation{"id"}}},
+		Create: allOf{roleIs{Coordinator}, notSent{"organization"}},
+		Update: allOf{orgCoord, notSent{"organization"}},
+		Fields: with(fields(latest, "name", "begins", "ends", "sites", "organizations"), server, "organization"),
+		Audience: func(r Values) []string {
+			scopes := append(coordinatorAudience(r), "a", "op:"+r.text("id"))
+			for _, o := range r.list("organizations") {
+				scopes = append(scopes, "c:"+o)
+			}
+			return scopes
+		},
+	},
+	// Who is on an operation, as what.
+	"rosters": {
+		Name: "rosters",
+		List: anyOf{isAdmin, orgCoord, allOf{roleIs{Coordinator}, personField{"home", "organization"}},
+			allOf{roleIs{Worker, Coordinator, LawEnforcement, Provider}, personField{"person", "id"}, onOperation{"operation"}}},
+		Create: allOf{roleIs{Coordinator}, notSent{"home", "organization"}},
+		Delete: anyOf{orgCoord, allOf{roleIs{Coordinator}, personField{"home", "organization"}}},
+		Fields: with(fields(once, "operation", "person", "role"), server, "home", "organization"),
+		Audience: func(r Values) []string {
+			return append(coordinatorAudience(r), "a", "c:"+r.text("home"), "p:"+r.text("person"))
+		},
+	},
 	"invites": {
 		Name: "invites",
 		// Who looks after it: of staff those who serve their site (R8). Who may
@@ -319,6 +351,14 @@ func reportAudience(r Values) []string {
 	scopes := coordinatorAudience(r)
 	if a := r.text("author"); a != "" {
 		scopes = append(scopes, "p:"+a)
+	}
+	return scopes
+}
+
+// operationAudience adds the coordinators who are on a report's operation.
+func operationAudience(r Values, scopes []string) []string {
+	if o := r.text("operation"); o != "" {
+		scopes = append(scopes, "oc:"+o)
 	}
 	return scopes
 }
@@ -351,6 +391,15 @@ func Scopes(p Person) []string {
 		scopes = append(scopes, "c:"+p.Organization)
 	case Admin:
 		scopes = append(scopes, "a")
+	}
+	for _, o := range p.Operations {
+		scopes = append(scopes, "op:"+o)
+		if p.Role == Coordinator {
+			scopes = append(scopes, "oc:"+o)
+		}
+	}
+	for _, s := range p.OperationSites {
+		scopes = append(scopes, "os:"+s)
 	}
 	return scopes
 }

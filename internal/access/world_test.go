@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -31,6 +32,7 @@ type world struct {
 	ngoA, ngoB, hotelX, hotelY, police, shelter, hq string
 	x1, x2, y1, unserved                            string // sites
 	people                                          []*person
+	ops                                             map[string]string // name -> operation
 	obs                                             map[string]string // whose or what -> observation
 	subs                                            map[string]string // whose -> submission
 	filled                                          map[string]any    // a submission's fields, read once
@@ -204,6 +206,20 @@ func (w *world) seedRepair() {
 		w.Make("duty_hours", map[string]any{"organization": o, "zone": "America/Chicago", "hours": []any{map[string]any{"day": "fri", "from": "18:00", "to": "02:00"}}, "mail": []any{"night@example.org"}})
 		w.Make("duty_alerts", map[string]any{"organization": o, "triage": rig.ID(), "list": "first", "state": "sent", "people": 1, "at": "2026-01-11 04:55:00.000Z"})
 	}
+	w.ops = map[string]string{}
+	for name, o := range map[string]string{"A": w.ngoA, "B": w.ngoB} {
+		now := w.Clock.Now().UTC()
+		w.ops[name] = w.Make("operations", map[string]any{"name": "Operation " + name, "organization": o, "organizations": []string{w.ngoA, w.ngoB, w.police}, "sites": []string{w.x2},
+			"begins": now.Add(-24 * time.Hour), "ends": now.Add(24 * time.Hour)})
+	}
+	for _, r := range []struct{ op, who string }{{"A", "worker A"}, {"A", "coordinator B"}, {"B", "police officer"}, {"B", "coordinator B"}} {
+		w.Make("rosters", map[string]any{"operation": w.ops[r.op], "person": w.person(r.who).User.ID, "role": "triage",
+			"home": w.person(r.who).User.Organization, "organization": map[string]string{"A": w.ngoA, "B": w.ngoB}[r.op]})
+	}
+	shared := w.Observation(w.x1)
+	shared["operation"] = w.ops["A"]
+	w.obs["worker A on A"] = w.must("worker A", "observations", shared)
+	w.must("worker A", "addenda", map[string]any{"observation": w.obs["worker A on A"], "text": "more of it"})
 	for site, o := range map[string]string{w.x1: w.ngoA, w.x2: w.ngoB, w.y1: w.ngoA} {
 		w.Make("site_readiness", map[string]any{"site": site, "organization": o, "posters": 2, "poster_on": "2026-01-05", "trained": 7, "trained_on": "2026-01-06"})
 	}

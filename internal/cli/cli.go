@@ -42,6 +42,7 @@ func Run(args []string, open Open) int {
 	root.AddCommand(triageCommand(open), tipCommand(open))
 	root.AddCommand(auditCommand(open))
 	root.AddCommand(exportCommand(open))
+	root.AddCommand(operationCommand(open))
 	root.AddCommand(dutyCommand(open))
 	root.AddCommand(allowCommand(open))
 	root.AddCommand(doctorCommand())

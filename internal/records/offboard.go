@@ -13,7 +13,7 @@ import (
 
 // touched tells whether an offboarding changed anything.
 func touched(o *wire.Offboarded) bool {
-	return !o.Already || len(o.Devices)+len(o.Wipes)+o.Sessions+o.Invites+len(o.Claims) > 0
+	return !o.Already || len(o.Devices)+len(o.Wipes)+o.Sessions+o.Invites+o.Rosters+len(o.Claims) > 0
 }
 
 // namesPeople says of every field that names a user what offboarding does
@@ -30,6 +30,7 @@ var namesPeople = map[string]string{
 	"quarantine.author":     "stays: a coordinator adopts what is held",
 	"lost_devices.asked_by": "stays: what was lost is still lost",
 	"tips.author":           "stays: who made the call does not change",
+	"rosters.person":        "taken off",
 	"seals.by":              "stays: who unsealed does not change",
 }
 
@@ -78,6 +79,14 @@ func (p *People) Offboard(person string, act Act, wipe bool) (*wire.Offboarded, 
 	if out.Claims, err = p.releaseClaims(person, act); err != nil {
 		return nil, err
 	}
+	if out.Rosters, err = p.takeOff(person); err != nil {
+		return nil, err
+	}
+	if out.Rosters > 0 { // it wrote what they are on to their record
+		if user, err = p.app.FindRecordById("users", person); err != nil {
+			return nil, fmt.Errorf("offboard %s: %w", person, err)
+		}
+	}
 	if !out.Already {
 		if err := p.leave(user); err != nil {
 			return nil, err
@@ -88,7 +97,7 @@ func (p *People) Offboard(person string, act Act, wipe bool) (*wire.Offboarded, 
 	}
 	return out, p.Audit(Audit{Act: ActOffboard, Actor: act.actor(), Organization: deviceOrganization(PersonOf(user)), Collection: "users",
 		Record: person, Reason: act.Reason, Detail: map[string]any{"devices": len(out.Devices), "wipes": len(out.Wipes),
-			"sessions": out.Sessions, "invites": out.Invites, "claims": len(out.Claims)}})
+			"sessions": out.Sessions, "invites": out.Invites, "claims": len(out.Claims), "rosters": out.Rosters}})
 }
 
 // leave marks a person as gone, and makes every token and password of theirs

@@ -55,6 +55,10 @@ func (s *Store) complete(app core.App, w *Writer, d *draft) error {
 		return prepareDuty(w, d)
 	case readinessCollection:
 		return s.prepareReadiness(app, w, d)
+	case operationsCollection:
+		return prepareOperation(w, d)
+	case rostersCollection:
+		return s.prepareRoster(app, w, d)
 	case "sites":
 		if w.Person != nil && w.Person.Role == access.Coordinator {
 			d.set("served_by", w.Person.Organization)
@@ -98,7 +102,7 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 	case checklist.HotlineCollection, checklist.GuidanceCollection, checklist.VenueCollection, checklist.IndustryCollection,
 		checklist.ProfileCollection, checklist.StatisticCollection:
 		return checkEntry(record)
-	case "organizations", "sites", "triage", "tips", rulesCollection, dutyCollection, readinessCollection:
+	case "organizations", "sites", "triage", "tips", rulesCollection, dutyCollection, readinessCollection, operationsCollection:
 		sortSets(record)
 	case "checklists":
 		return checkChecklist(app, record)
@@ -126,6 +130,8 @@ func (s *Store) check(app core.App, d *draft) error {
 		return checkDuty(d)
 	case readinessCollection:
 		return checkReadiness(d)
+	case operationsCollection:
+		return checkOperation(d)
 	}
 	return nil
 }
@@ -265,8 +271,8 @@ func (s *Store) checkCommon(app core.App, w *Writer, record *draft) error {
 	if staff && record.text("note") != "" && !allows(organization, wire.AllowStaffNotes) {
 		return refuse(wire.CodeNotAllowed, "note: the organization takes no free text from site staff.")
 	}
-	if op := record.text("operation"); op != "" && len(op) != 15 {
-		return invalid("operation is not an id.")
+	if err := s.checkReportOperation(app, w, record.text("operation")); err != nil {
+		return err
 	}
 	if persons := record.values["persons"]; persons != nil {
 		if err := checklist.CheckPersons(persons); err != nil {
@@ -360,6 +366,9 @@ func (s *Store) besideReport(app core.App, w *Writer, record *draft, what string
 		return fmt.Errorf("find %s %s: %w", collection, id, err)
 	}
 	record.set("organization", report.GetString("organization"))
+	if record.collection == "addenda" {
+		record.set("operation", report.GetString("operation"))
+	}
 	record.set("author", "")
 	p := w.Person
 	if p == nil {
@@ -401,8 +410,11 @@ func (s *Store) checkTriage(app core.App, record *draft) error {
 		if err != nil && !absent(err) {
 			return fmt.Errorf("find user of %s: %w", f, err)
 		}
+		// A coordinator of another organization who is on its operation now is
+		// one, too.
+		of := record.text("operation")
 		if err != nil || user.GetString("role") != string(access.Coordinator) ||
-			user.GetString("organization") != record.text("organization") {
+			user.GetString("organization") != record.text("organization") && !(of != "" && slices.Contains(PersonOf(user).Operations, of)) {
 			return invalid("%s is no coordinator of the organization.", f)
 		}
 	}

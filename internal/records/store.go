@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ type Store struct {
 	statements journal.Statements // of the connection that writes
 	tables     tables
 	checklists sync.Map // id -> *checklist.Checklist
+	operations operationClock
 	daily      daily    // reports of unconfirmed people today
 	turns      sync.Map // device -> the turn of its newest token that was used
 	mutations  sync.Map // *core.TxAppInfo -> *journal.Tx: what is being written in a transaction
@@ -145,6 +147,7 @@ func PersonOf(user *core.Record) access.Person {
 		ID: user.Id, Role: access.Role(user.GetString("role")), Organization: user.GetString("organization"),
 		Sites: user.GetStringSlice("sites"), ServedBy: user.GetStringSlice("served_by"), Locale: user.GetString("locale"),
 		Label: user.GetString("label"), Unconfirmed: user.GetBool("unconfirmed"),
+		Operations: strings.Fields(user.GetString("operations")), OperationSites: strings.Fields(user.GetString("operation_sites")),
 	}
 }
 

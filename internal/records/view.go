@@ -42,6 +42,9 @@ func (s *Store) Look(personID string, do func(*Sight) error) (err error) {
 	if !ok {
 		return errors.New("look: inside a transaction")
 	}
+	if err := s.TurnOperations(); err != nil {
+		return err
+	}
 	looks <- struct{}{}
 	defer func() { <-looks }()
 	users, err := s.App.FindCachedCollectionByNameOrId("users")

@@ -237,6 +237,8 @@ func (s *Store) beside(tx core.App, w *Writer, op string, it thing, before, now 
 		return s.moveServedBy(tx, w, it.id)
 	case name == "checklists":
 		s.checklists.Delete(it.id)
+	case name == operationsCollection, name == rostersCollection:
+		return s.settleOperations(tx, w)
 	case name == attachments && op == wire.OpDelete:
 		s.letGo(tx, it.id, textOf(before["sha256"]))
 	case name == "quarantine" && (op == wire.OpDelete || changed("state") && now["state"] != "held"):
@@ -283,6 +285,7 @@ func (s *Store) makeTriage(tx core.App, w *Writer, it thing, report access.Value
 		return err
 	}
 	t["suggested"], t["urgency"] = judged.Urgency, judged.Urgency
+	t["operation"] = textOf(report["operation"])
 	t["fired"] = judged.Stored()
 	return s.makeBeside(tx, w, thing{"triage", wire.TriageID(it.collection, it.id)}, t)
 }

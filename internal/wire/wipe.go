@@ -89,4 +89,5 @@ type Offboarded struct {
 	Sessions int      `json:"sessions"` // ended now
 	Invites  int      `json:"invites"`  // ended now
 	Claims   []string `json:"claims"`   // triage records that go back to the queue
+	Rosters  int      `json:"rosters"`  // of operations, that they were taken off now
 }

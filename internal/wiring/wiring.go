@@ -69,6 +69,7 @@ type Services struct {
 
 	owner   bool
 	choice  records.SettingsChoice
+	turns   turning
 	content *Content
 }
 
@@ -161,6 +162,9 @@ func (s *Services) Prepare(app core.App) error {
 		return err
 	}
 	if err := s.forgetSessions(); err != nil {
+		return err
+	}
+	if err := s.Store.TurnOperations(); err != nil {
 		return err
 	}
 	// In the epoch of now: what this writes belongs to no other line of history.
