@@ -71,8 +71,8 @@ test('[R13] [PHOTO-6] [BOARD] a photo goes from a phone to the board with no met
     await input('photo.place').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('no picture') });
     await expect(phone.says('photo.bad')).toBeVisible();
     await input('photo.vehicle').setInputFiles({ name: 'IMG_2041.jpg', mimeType: 'image/jpeg', buffer: original });
-    const thumb = phone.page.getByRole('img', { name: phone.t('photo.one', { n: 1, kind: phone.t('photo.vehicle') }) });
-    await expect(thumb).toBeVisible();
+    const thumb = () => phone.page.getByRole('img', { name: phone.t('photo.one', { n: 1, kind: phone.t('photo.vehicle') }) });
+    await expect(thumb()).toBeVisible();
     expect((await new AxeBuilder({ page: phone.page }).analyze()).violations.map((v) => v.id)).toEqual([]);
 
     // The battery is empty; the draft has its photo.
@@ -80,7 +80,7 @@ test('[R13] [PHOTO-6] [BOARD] a photo goes from a phone to the board with no met
     await phone.on();
     await phone.unlock();
     await phone.rows('state.saved').getByRole('button').first().click();
-    await expect(thumb).toBeVisible();
+    await expect(thumb()).toBeVisible();
     await phone.done();
     await expect(phone.rows('state.received')).toContainText(`${phone.t('photo.count', { n: 1 })}: ${phone.t('state.received')}`);
 

@@ -29,7 +29,6 @@ const WAIT = 25_000;
 const QUICK = 2_000; // a held pull that ends earlier, with nothing, was not held
 const UNHELD_REST = 5_000;
 const STREAM_SOON = 500; // before a stream that was cut is opened again, on average
-const WIPE_PHOTOS = 60_000;
 const STREAM_AGAIN = 120_000; // at most, where no stream is to be had
 
 /** What a device takes from outside. The defaults are right for a program; tests put their own time, chance and network in. */
@@ -83,7 +82,6 @@ export class Device {
   private gone = false;
   private answers = true;
   private round = new AbortController(); // of the exchange under way in keepUp
-  private readonly sent = new Map<string, number>();
   private handing: Promise<unknown> | null = null;
   private drop = (): void => undefined; // ends what merely waits there: a stream, a held pull
 
@@ -261,18 +259,9 @@ export class Device {
     this.saved();
   }
 
-  /** How many bytes of a photo the server has, as far as it was told since this device was unlocked. */
-  photoSent(id: string): number {
-    return this.sent.get(id) ?? 0;
-  }
-
   /** Hands in the photos whose records were received. `keep` does it by itself, beside everything else: no photo holds up a report. */
   sendPhotos(signal?: AbortSignal): Promise<PhotoReport> {
-    return this.guarded(() => sendPhotos(this.session, this.options.fetch, (id, bytes) => {
-      if (this.sent.get(id) === bytes) return;
-      this.sent.set(id, bytes);
-      this.tell();
-    }, this.signal(signal)));
+    return this.guarded(() => sendPhotos(this.session, this.options.fetch, this.signal(signal)));
   }
 
   /** One round at a time, beside what else goes on. What fails waits for the next. */
@@ -469,10 +458,7 @@ export class Device {
 
   /** Wipes this vault if the server has ordered it; then it fails with `wiped`, and the device is of no more use. */
   private async obeyOrder(signal: AbortSignal): Promise<void> {
-    if (!this.session.order) return;
-    // Photos that can still go up do, for a while; a wipe does not wait for them.
-    await this.sendPhotos(AbortSignal.any([signal, AbortSignal.timeout(WIPE_PHOTOS)])).catch(() => undefined);
-    if (!(await obey(this.session, signal))) return;
+    if (!this.session.order || !(await obey(this.session, signal))) return;
     this.gone = true;
     this.lock();
     throw wiped();

@@ -80,7 +80,7 @@ export interface AddOptions {
   correctionOf?: number;
   sealAll: boolean;
   /** What else is written in the same transaction. */
-  also?: (tx: Writing) => void | Promise<void>;
+  also?: (tx: Writing) => unknown;
   /** Acts of their own that follow this one, saved in the same transaction. */
   further?: (tx: Writing, saved: Saved) => Promise<readonly (readonly NewOp[])[]>;
 }

@@ -140,43 +140,44 @@ export async function along(tx: Writing, ops: readonly NewOp[], saved: Saved, dr
       erase(tx, before);
       continue;
     }
+    const now = { ...p, draft: '', collection, report };
     let id = before;
     if (again) { // the server keeps the refused one under its id
-      id = makeID();
-      tx.put(BYTES, id, await tx.get(BYTES, before));
-      erase(tx, before);
-      const row = (await everyRow(tx)).find((r) => r.touched.some((t) => t.collection === 'attachments' && t.id === before));
-      if (row && (row.phase === 'parked' || row.phase === 'waiting')) {
+      id = await renew(tx, before, now);
+      const row = (await everyRow(tx)).find((r) => r.touched.some((t) => t.id === before));
+      if (row && row.ack === 0) {
         putRow(tx, { ...row, phase: 'corrected' });
         tx.carried(posKey(row.pos), null);
       }
-    }
-    const next: PhotoRow = { ...p, draft: '', collection, report, phase: 'waiting', code: '', fails: 0 };
-    tx.put(PHOTOS, id, next);
-    out.push([recordOf(id, next)]);
+    } else tx.put(PHOTOS, id, fresh(now));
+    out.push([recordOf(id, now)]);
   }
   return out;
+}
+
+const fresh = (p: PhotoRow): PhotoRow => ({ ...p, phase: 'waiting', code: '', fails: 0 });
+
+/** The same photo under another id. */
+async function renew(tx: Writing, id: string, p: PhotoRow, next = makeID()): Promise<string> {
+  tx.put(PHOTOS, next, fresh(p));
+  tx.put(BYTES, next, await tx.get(BYTES, id));
+  erase(tx, id);
+  return next;
 }
 
 /** Puts a photo back in the queue whose bytes were not taken. */
 export async function photoAgain(tx: Writing, id: string): Promise<void> {
   const p = (await rows(tx)).get(id);
-  if (p?.phase === 'parked') tx.put(PHOTOS, id, { ...p, phase: 'waiting', code: '', fails: 0 } satisfies PhotoRow);
+  if (p?.phase === 'parked') tx.put(PHOTOS, id, fresh(p));
 }
 
 /** Of a photo whose record was refused: a new record in its place, because the server keeps the refused one under its id. */
-export async function recordAgain(tx: Reading, id: string): Promise<{ op: NewOp; pos: number; move: (tx: Writing) => Promise<void> } | null> {
+export async function recordAgain(tx: Reading, id: string): Promise<{ op: NewOp; pos: number; move: (tx: Writing) => Promise<unknown> } | null> {
   const p = (await rows(tx)).get(id);
   const record = (await records(tx)).get(id);
   if (!p || record?.phase !== 'parked') return null;
   const next = makeID();
-  return {
-    op: recordOf(next, p), pos: record.pos, move: async (tx) => {
-      tx.put(PHOTOS, next, { ...p, phase: 'waiting', code: '', fails: 0 } satisfies PhotoRow);
-      tx.put(BYTES, next, await tx.get(BYTES, id));
-      erase(tx, id);
-    },
-  };
+  return { op: recordOf(next, p), pos: record.pos, move: (tx) => renew(tx, id, p, next) };
 }
 
 const recordOf = (id: string, p: PhotoRow): NewOp => ({
@@ -218,7 +219,7 @@ export interface Ready {
  * Hands in the photos whose records were received, one after the other; of
  * several tabs one does. It ends early where no answer comes.
  */
-export async function sendPhotos(s: Session, fetcher: typeof fetch, at: (id: string, bytes: number) => void, signal: AbortSignal): Promise<PhotoReport> {
+export async function sendPhotos(s: Session, fetcher: typeof fetch, signal: AbortSignal): Promise<PhotoReport> {
   const ready = (): Promise<Ready[]> => s.store.read('look for photos', async (tx) => {
     const of = await records(tx);
     return [...await rows(tx)].filter(([id, p]) => p.phase === 'waiting' && ['acknowledged', 'settled'].includes(of.get(id)?.phase ?? ''))
@@ -229,7 +230,7 @@ export async function sendPhotos(s: Session, fetcher: typeof fetch, at: (id: str
     // Apart, for those who have photos: it is of use only with a network, by which it comes.
     const { handInAll } = await import('./tus/hand.ts');
     return handInAll({
-      ready, at, signal, fetch: fetcher, aborted, to: () => enrolled(s),
+      ready, signal, fetch: fetcher, aborted, to: () => enrolled(s),
       bytes: (id) => s.store.read('read photo', (tx) => photoBytes(tx, id)),
       set: (id, change) => s.store.write('note photo', async (tx) => {
         const now = (await rows(tx)).get(id);

@@ -3,8 +3,6 @@ import { remake } from './picture.ts';
 
 /** What became of a photo that was picked: kept, no picture, no room. */
 export type Kept = 'kept' | 'bad' | 'lost';
-/** The most that a note can have (PHOTO-1). */
-export const MOST = 12;
 
 /** The photos of one person, as the screens see them. */
 export class Album {
@@ -26,11 +24,6 @@ export class Album {
   /** The photos of a report. */
   with(report: string): Photo[] {
     return this.all.filter((p) => p.report === report);
-  }
-
-  /** How much of a photo is there, in percent. */
-  part(p: Photo): number {
-    return Math.floor((this.#device.photoSent(p.id) / p.size) * 100);
   }
 
   #soon(): void {

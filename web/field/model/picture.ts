@@ -1,3 +1,4 @@
+import { hex, sha256 } from '../../sdk/wire/bytes.ts';
 import { bare, MAX_EDGE, type Made } from './made.ts';
 
 /**
@@ -6,7 +7,7 @@ import { bare, MAX_EDGE, type Made } from './made.ts';
  * It fails on what the browser cannot read as a picture.
  */
 export async function remake(file: Blob): Promise<Made> {
-  const raw = [...new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()))].map((b) => b.toString(16).padStart(2, '0')).join('');
+  const raw = hex(sha256(new Uint8Array(await file.arrayBuffer())));
   const picture = await createImageBitmap(file); // turned as the camera was held
   try {
     const by = Math.min(1, MAX_EDGE / Math.max(picture.width, picture.height));
