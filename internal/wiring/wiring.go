@@ -102,7 +102,6 @@ func New(app core.App, cfg Config) *Services {
 		API: &httpapi.API{Exchange: ex, Devices: dev, SignIn: newSignIn(app, store, dev, now), Store: store, Export: &export.Service{Store: store, Now: now}, Alerts: cfg.Mail != nil}}
 	s.Alerts = s.watcher(cfg.Mail, cfg.LookEvery)
 	s.API.Media = newMedia(app, store, now)
-	s.API.Media = newMedia(app, store, now)
 	return s
 }
 

@@ -3,7 +3,7 @@ import type { Text } from '../../ui/text.ts';
 /** The words of exports, of posters and training, and of the manager's page. */
 export const outEn = {
   'nav.exports': 'Exports',
-  'nav.ready': 'Posters and training',
+  'nav.ready': 'Posters, training',
   'out.say': 'A file of the reports that you may see. Nothing in it says who wrote one. Places are coarse areas unless somebody gave a point. The audit keeps who took it, why, and how many.',
   'out.format': 'File',
   'out.csv': 'Table for a spreadsheet (CSV)',
@@ -66,6 +66,4 @@ export const outEn = {
   'tom.who': 'Nobody at a site is told who writes a report, what is in it, or when it came.',
   'tom.nosite': 'No site has come to this browser yet.',
   'tom.review': 'Waits for review by practitioners.',
-  'tom.do': 'Do',
-  'tom.donot': 'Do not',
 } as const satisfies Record<string, Text>;

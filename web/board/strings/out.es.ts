@@ -4,7 +4,7 @@ import type { outEn } from './out.en.ts';
 /** The same in Spanish. Awaiting review (R25). */
 export const outEs: Translation<typeof outEn> = {
   'nav.exports': 'Exportar',
-  'nav.ready': 'Carteles y capacitación',
+  'nav.ready': 'Carteles, cursos',
   'out.say': 'Un archivo con los reportes que usted puede ver. Nada dice quién escribió uno. Los lugares son zonas amplias, salvo que alguien diera un punto. La auditoría guarda quién lo tomó, por qué y cuántos.',
   'out.format': 'Archivo',
   'out.csv': 'Tabla para hoja de cálculo (CSV)',
@@ -67,6 +67,4 @@ export const outEs: Translation<typeof outEn> = {
   'tom.who': 'A nadie de un lugar se le dice quién escribe un reporte, qué dice ni cuándo llegó.',
   'tom.nosite': 'Todavía no llegó ningún lugar a este navegador.',
   'tom.review': 'Espera revisión de personas del campo.',
-  'tom.do': 'Haga',
-  'tom.donot': 'No haga',
 };
