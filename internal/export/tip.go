@@ -30,8 +30,8 @@ type Report struct {
 	Vehicles        []Vehicle
 	MinorPossible   bool
 	ManagerInvolved bool
-	Reason          string // of the triage rule that fired, in the sheet's language; "" if there is none
-	Addenda         int    // that are not on the sheet
+	Reason          string   // of the triage rule that fired, in the sheet's language; "" if there is none
+	Addenda         []string // what was added later, the oldest first
 }
 
 // Site is a place.
@@ -75,7 +75,7 @@ type Options struct {
 // The fields of a report that a sheet may hold, in the order of the sheet. A
 // preview names those that it does hold; each can be left out.
 var Fields = []string{"site.name", "site.venue", "site.address", "point", "grid", "manager_involved", "event_time", "event_end", "clock_off",
-	"indicators", "answers", "note", "people", "persons", "minor_possible", "vehicles", "triage.fired", "id"}
+	"indicators", "answers", "note", "addenda", "people", "persons", "minor_possible", "vehicles", "triage.fired", "id"}
 
 // Stays are the fields of a report that no sheet holds.
 var Stays = []string{"author", "about", "outreach", "operation", "organization", "received", "site.notes", "site.owner"}
@@ -154,8 +154,8 @@ func Make(kind string, r Report, opt Options) *Sheet {
 	if opt.Locale == "es" || slices.ContainsFunc(r.Signs, func(s Sign) bool { return s.Awaiting }) {
 		sheet.After = append(sheet.After, words["after.words"])
 	}
-	if r.Addenda > 0 {
-		sheet.After = append(sheet.After, fmt.Sprintf(words["after.addenda"], r.Addenda))
+	if n := len(r.Addenda); n > 0 && slices.Contains(opt.Without, "addenda") {
+		sheet.After = append(sheet.After, fmt.Sprintf(words["after.addenda"], n))
 	}
 	for _, f := range Fields {
 		if m.leaves[f] {
@@ -271,6 +271,9 @@ func (m *maker) what(l *lines) {
 		l.add(field, "sign", text)
 	}
 	l.add("note", "note", m.report.Note)
+	for _, text := range m.report.Addenda {
+		l.add("addenda", "addendum", text)
+	}
 }
 
 func (m *maker) who(l *lines) {

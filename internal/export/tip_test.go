@@ -36,7 +36,7 @@ func full(locale string) (Report, Options) {
 		Signs: signs[locale], Note: "Silver van, cab to cab.\nLeft \u202etoward I-70 <b>east</b>.\x1b[2J", People: &four,
 		Persons:  []Person{{"teen", []string{"tired", "red jacket"}}, {"unsure", nil}, {"", []string{"limping"}}},
 		Vehicles: []Vehicle{{"van", "silver", "MO", "7X", ""}, {"semi", "", "", "", ""}, {"", "", "KS", "", "ABC 123"}}, MinorPossible: true, ManagerInvolved: true,
-		Reason: reason[locale], Addenda: 2}
+		Reason: reason[locale], Addenda: []string{"The van came back at two.", "A second driver <b>took over</b>."}}
 	zone := time.FixedZone("CST", -6*3600)
 	return r, Options{Locale: locale, Zone: zone, Now: time.Date(2026, 1, 11, 9, 30, 0, 0, time.UTC),
 		Earlier: []Earlier{{"call", "hsi_tip_line", "T-4711", time.Date(2026, 1, 11, 6, 2, 0, 0, time.UTC)}}}

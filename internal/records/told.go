@@ -20,7 +20,7 @@ type Told struct {
 	Site    access.Values // nil without one
 	Signs   []ToldSign
 	Tips    []TipView
-	Addenda int
+	Addenda []string // what was added later, the oldest first
 	Rule    string // the rule of triage that decided, in words; "" where none but the last did
 }
 
@@ -60,9 +60,9 @@ func (s *Store) ToldOf(by *access.Person, id, locale string) (*Told, error) {
 	if t.Tips, err = s.Tips(by, *of); err != nil {
 		return nil, err
 	}
-	err = s.App.DB().NewQuery("SELECT count(*) FROM {{addenda}} WHERE [[" + fieldOf(of.Collection) + "]]={:id}").Bind(map[string]any{"id": of.ID}).Row(&t.Addenda)
+	err = s.App.DB().NewQuery("SELECT text FROM {{addenda}} WHERE [[" + fieldOf(of.Collection) + "]]={:id} ORDER BY event_time, id").Bind(map[string]any{"id": of.ID}).Column(&t.Addenda)
 	if err != nil {
-		return nil, fmt.Errorf("count addenda of %s %s: %w", of.Collection, of.ID, err)
+		return nil, fmt.Errorf("read addenda of %s %s: %w", of.Collection, of.ID, err)
 	}
 	t.Rule, err = s.ruleInWords(*of, locale)
 	return t, err
