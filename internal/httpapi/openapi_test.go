@@ -228,8 +228,8 @@ func TestOpenAPI(t *testing.T) {
 		c.sealed(e)
 		c.duty(e)
 		c.photos(e)
-		c.exports(e)
 		c.counts(e)
+		c.exports(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {
 		for _, name := range c.promised() {
