@@ -12,7 +12,6 @@ export const photosEn = {
   'photo.remove': 'Take photo {n} away',
   'photo.working': 'Drawing it anew',
   'photo.kept': 'Photo {n} is kept on this phone.',
-  'photo.gone': 'Taken away.',
   'photo.full': 'There is little room on this phone. New photos are off.',
   'photo.bad': 'That is no picture that this phone can read. Nothing was kept.',
   'photo.lost': 'The photo was not kept: this phone is full. Your note is as it was.',

@@ -13,7 +13,6 @@ export const photosEs: Translation<typeof photosEn> = {
   'photo.remove': 'Quitar la foto {n}',
   'photo.working': 'Se está dibujando de nuevo',
   'photo.kept': 'La foto {n} está guardada en este teléfono.',
-  'photo.gone': 'Se quitó.',
   'photo.full': 'Queda poco espacio en este teléfono. No se toman más fotos.',
   'photo.bad': 'Este teléfono no puede leer esa imagen. No se guardó nada.',
   'photo.lost': 'La foto no se guardó: el teléfono está lleno. Su nota sigue como estaba.',
