@@ -102,10 +102,10 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 	case checklist.HotlineCollection, checklist.GuidanceCollection, checklist.VenueCollection, checklist.IndustryCollection,
 		checklist.ProfileCollection, checklist.StatisticCollection:
 		return checkEntry(record)
-	case "organizations", "sites", "triage", "tips", rulesCollection, dutyCollection, readinessCollection, operationsCollection:
-		sortSets(record)
 	case "checklists":
 		return checkChecklist(app, record)
+	case "organizations", "sites", "triage", "tips", rulesCollection, dutyCollection, readinessCollection, operationsCollection:
+		sortSets(record)
 		d := draftOf(record)
 		d.before = Values(record.Original())
 		return s.check(app, d)

@@ -40,12 +40,12 @@ type Store struct {
 	Dropped func(attachment, sha256 string)
 	// Catalog knows the shipped indicators.
 	Catalog checklist.Catalog
-	// Triage are the shipped rules of triage, by version; at least one.
-	Triage []*triage.Rules
 	// Shipped are the checklists that the binary carries, and Content all that it
 	// carries: what a draft is measured by. Nobody changes them.
 	Shipped []checklist.Checklist
 	Content fs.FS
+	// Triage are the shipped rules of triage, by version; at least one.
+	Triage []*triage.Rules
 	// rules are those that were read from records, by their text.
 	rules sync.Map
 
