@@ -33,8 +33,8 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	bindLoss(r, s)
 	bindReports(r, s)
 	bindHotlines(r, s)
-	bindExports(r, s)
 	bindContent(r, s)
+	bindExports(r, s)
 
 	sync := r.Group("/api/sync")
 	// The protocol's own limits hold here, and answer in its own words.

@@ -100,12 +100,12 @@ func (w *world) creation(collection string, p *person) (map[string]any, bool) {
 		return map[string]any{"submission": w.subs["staff X1"], "organization": p.User.Organization, "by": p.User.ID, "reason": "because", "at": "2026-01-11 04:55:00.000Z"}, true
 	case "hotlines", "guidance", "venues", "industries", "routing_profiles", "published_statistics":
 		return map[string]any{"key": "ours", "body": map[string]any{"id": "ours"}, "published": true}, true
+	case "checklist_drafts":
+		return map[string]any{"organization": p.User.Organization, "key": "ours", "version": 1, "state": "draft", "form": map[string]any{"format": 2}}, true
 	case "triage_rules":
 		return map[string]any{"key": "ours", "version": 1, "turn": 9}, true
 	case "invites":
 		return map[string]any{"code": "x", "role": "admin", "organization": p.User.Organization, "uses": 1, "expires": "2030-01-01 00:00:00.000Z"}, true
-	case "checklist_drafts":
-		return map[string]any{"organization": p.User.Organization, "key": "ours", "version": 1, "state": "draft", "form": map[string]any{"format": 2}}, true
 	}
 	w.T.Fatalf("%s: say in this test what a good create is", collection)
 	return nil, false
