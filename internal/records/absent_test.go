@@ -3,13 +3,17 @@ package records_test
 import (
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pocketbase/dbx"
 
 	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/records"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
+	"github.com/fieldpost/fieldpost/internal/wiring"
 )
 
 func TestAbsent(t *testing.T) {
@@ -150,6 +154,30 @@ func TestPeopleAbsent(t *testing.T) {
 		invite := r.Invite(access.Staff, hotel, 1, site)
 		noTable(lost("sites", func(tx *records.People) error { _, err := tx.Served([]string{site}); return err }))
 		r.NewDevice().Enroll(invite)
+	})
+	t.Run("[HOUSE] who reads, is overtaken by another process and then writes begins anew", func(t *testing.T) {
+		other, err := wiring.DBConnect(filepath.Join(r.Dir, "data.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		tries := 0
+		err = r.S.Store.TransactPeople(func(tx *records.People) error {
+			tries++
+			if _, err := tx.Served([]string{site}); err != nil {
+				return err
+			}
+			if tries == 1 {
+				if _, err := other.NewQuery("UPDATE sites SET notes = 'overtaken' WHERE id = {:id}").Bind(dbx.Params{"id": site}).Execute(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := tx.FindOrMake("organizations", "Overtaken", map[string]any{"name": "Overtaken", "type": "business"})
+			return err
+		})
+		if err != nil || tries != 2 {
+			t.Errorf("%d tries: %v", tries, err)
+		}
 	})
 	t.Run("[HOUSE] an organization that can't be looked up is not made a second time", func(t *testing.T) {
 		find := func(tx *records.People) error {

@@ -192,10 +192,22 @@ type People struct {
 	app   core.App
 }
 
-// TransactPeople runs fn in one transaction.
+// TransactPeople runs fn in one transaction. Where another process writes at the
+// same moment fn may run again, after what it did was taken back.
 func (s *Store) TransactPeople(fn func(tx *People) error) error {
-	return s.App.RunInTransaction(func(app core.App) error { return fn(&People{s, app}) })
+	for try := 0; ; try++ {
+		err := s.App.RunInTransaction(func(app core.App) error { return fn(&People{s, app}) })
+		if err == nil || try == maxTries || !strings.Contains(err.Error(), "database is locked") {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond << try)
+	}
 }
+
+// maxTries bounds how often a transaction begins anew, over 1.2 s, because
+// another process has written between its first read and its first write: no
+// waiting helps it (SQLITE_BUSY_SNAPSHOT).
+const maxTries = 6
 
 // Served tells whether each of the sites is there and served by an
 // organization: one without can't enrol staff.

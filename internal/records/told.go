@@ -21,7 +21,7 @@ type Told struct {
 	Signs   []ToldSign
 	Tips    []TipView
 	Addenda []string // what was added later, the oldest first
-	Rule    string // the rule of triage that decided, in words; "" where none but the last did
+	Rule    string   // the rule of triage that decided, in words; "" where none but the last did
 }
 
 // ToldSign is an item that was said to be so, in the words of the report's own
