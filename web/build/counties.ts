@@ -2,6 +2,7 @@
 // the apps are built: no request for a tile ever tells anybody where people look.
 // The lines are the Census Bureau's cartographic boundaries (public domain), as
 // us-atlas (ISC) hands them on.
+/// <reference path="./topojson.d.ts" />
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { feature, mesh } from 'topojson-client';

@@ -1,0 +1,1 @@
+import{gt as e}from"./errors-CEq4PHUn.js";e();
