@@ -73,7 +73,7 @@ test('[PUSH-6] [PUSH-9] what an old app sent is corrected, runs as its author, a
   await worker.sync();
   expect((await worker.outbox('parked')).map((e) => e.code)).toEqual(['invalid']);
   await board.press('g', 'p');
-  const kept = board.page.locator('section.fix').filter({ hasText: 'submissions' });
+  const kept = board.page.locator('section.fix').filter({ hasText: 'Filled checklist' });
   await expect(kept).toBeVisible();
   await kept.getByText(board.t('fix.edit'), { exact: true }).press('Enter');
   const version = kept.getByLabel('version', { exact: true });

@@ -65,14 +65,16 @@ test('the board', async () => {
   const server = await Server.start();
   await places(server);
   await world(server);
-  const browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  const browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-dev-shm-usage'] });
   try {
     const page = await boardPage(browser, server);
     const tour: Tour = new Tour(page, async (name) => writeFileSync(`${folder}/${name}-${tour.language}.png`, small(await page.screenshot())));
     await tour.enrol();
     await tour.around();
+    await tour.pages();
     await tour.away();
     await tour.around();
+    await tour.pages();
   } finally {
     await browser.close();
     await server.stop();

@@ -60,6 +60,7 @@ export interface Offboarded {
   sessions: number;
   invites: number;
   claims: string[];
+  rosters: number;
 }
 
 /** One thing that happened to a report. Of staff `by` names nobody, and nothing names a device. */

@@ -128,7 +128,7 @@ export const contentEn = {
   'rules.say': 'Which report is read first. The first rule that holds decides. There is no score.',
   'rules.force': 'In force: {key} version {version}, since {when}',
   'rules.unreviewed': 'No practitioner has reviewed these weights and thresholds yet.',
-  'rules.edit': 'Rules',
+  'rules.edit': 'What each rule asks for',
   'rules.begin': 'Begin with',
   'rules.version': '{key} version {version}',
   'rules.atleast': 'From how many on',
@@ -177,5 +177,9 @@ export const contentEn = {
   'lines.do': 'Yes, today',
   'lines.no': 'No',
   'lines.done': '{name}: verified {day}, by you. It stands in the audit.',
+  'lines.kind.call': 'call',
+  'lines.kind.text': 'text message',
+  'lines.kind.chat': 'chat',
+  'lines.kind.tty': 'TTY',
   'lines.hours': 'Hours not known',
 } as const satisfies Record<string, Text>;

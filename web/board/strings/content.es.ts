@@ -129,7 +129,7 @@ export const contentEs: Translation<typeof contentEn> = {
   'rules.say': 'Qué reporte se lee primero. Decide la primera regla que se cumple. No hay puntaje.',
   'rules.force': 'En vigor: {key} versión {version}, desde {when}',
   'rules.unreviewed': 'Ninguna persona del campo ha revisado todavía estos pesos y límites.',
-  'rules.edit': 'Reglas',
+  'rules.edit': 'Qué pide cada regla',
   'rules.begin': 'Empezar con',
   'rules.version': '{key} versión {version}',
   'rules.atleast': 'A partir de cuántas',
@@ -178,5 +178,9 @@ export const contentEs: Translation<typeof contentEn> = {
   'lines.do': 'Sí, hoy',
   'lines.no': 'No',
   'lines.done': '{name}: verificada el {day}, por usted. Está en la auditoría.',
+  'lines.kind.call': 'llamada',
+  'lines.kind.text': 'mensaje de texto',
+  'lines.kind.chat': 'chat',
+  'lines.kind.tty': 'TTY',
   'lines.hours': 'Horario desconocido',
 };

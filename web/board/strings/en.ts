@@ -212,7 +212,7 @@ export const en = {
   'tip.failed': 'The sheet could not be made: {why}',
   'repair.kept': 'What the server could not take',
   'repair.none': 'Nothing waits for a choice.',
-  'repair.why': '{code}: {message}',
+  'repair.why': '{message} ({code})',
   'repair.release': 'Release as its author',
   'repair.adopt': 'Take it as your own',
   'repair.did': 'Done: {verdict}',

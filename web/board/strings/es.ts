@@ -213,7 +213,7 @@ export const es: Translation<typeof en> = {
   'tip.failed': 'No se pudo hacer la hoja: {why}',
   'repair.kept': 'Lo que el servidor no pudo aceptar',
   'repair.none': 'Nada espera una decisión.',
-  'repair.why': '{code}: {message}',
+  'repair.why': '{message} ({code})',
   'repair.release': 'Aceptar como su autor',
   'repair.adopt': 'Tomarlo como propio',
   'repair.did': 'Hecho: {verdict}',

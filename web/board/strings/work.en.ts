@@ -113,4 +113,11 @@ export const workEn = {
   'leave.sessions': { one: '{n} session ended', other: '{n} sessions ended' },
   'leave.invites': { one: '{n} invite ended', other: '{n} invites ended' },
   'leave.claims': { one: '{n} claimed report given back', other: '{n} claimed reports given back' },
+  'leave.rosters': { one: '{n} place on a joint effort ended', other: '{n} places on joint efforts ended' },
+  'fix.of.observations': 'Night stop',
+  'fix.of.submissions': 'Filled checklist',
+  'fix.of.addenda': 'Addition to a report',
+  'fix.of.sites': 'Site',
+  'fix.of.triage': 'Work on a report',
+  'fix.of.attachments': 'Photo',
 } as const satisfies Record<string, Text>;

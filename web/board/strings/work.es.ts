@@ -114,4 +114,11 @@ export const workEs: Translation<typeof workEn> = {
   'leave.sessions': { one: '{n} sesión terminada', other: '{n} sesiones terminadas' },
   'leave.invites': { one: '{n} invitación terminada', other: '{n} invitaciones terminadas' },
   'leave.claims': { one: '{n} reporte tomado vuelve a la lista', other: '{n} reportes tomados vuelven a la lista' },
+  'leave.rosters': { one: '{n} puesto en un esfuerzo conjunto terminado', other: '{n} puestos en esfuerzos conjuntos terminados' },
+  'fix.of.observations': 'Parada nocturna',
+  'fix.of.submissions': 'Lista llenada',
+  'fix.of.addenda': 'Añadido a un reporte',
+  'fix.of.sites': 'Sitio',
+  'fix.of.triage': 'Trabajo en un reporte',
+  'fix.of.attachments': 'Foto',
 };

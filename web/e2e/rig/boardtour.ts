@@ -127,6 +127,18 @@ export class Tour {
     await page.getByRole('link', { name: this.t('nav.queue') }).click();
   }
 
+  /** The pages that are fetched when somebody opens them. Ends on the queue. */
+  async pages(): Promise<void> {
+    const { page } = this;
+    for (const name of ['map', 'counts', 'duty', 'ready', 'exports', 'sites', 'checklists', 'rules', 'hotlines'] as const) {
+      await page.getByRole('link', { name: this.t(`nav.${name}`), exact: true }).click();
+      await expect(page.getByRole('heading', { level: 1, name: this.t(`nav.${name}`), exact: true })).toBeVisible();
+      await page.waitForTimeout(2_000); // for the picture: a stream is open, the page is never idle
+      await this.visit(`board-${name}`);
+    }
+    await page.getByRole('link', { name: this.t('nav.queue') }).click();
+  }
+
   /** The strip when nothing comes any more, then the door. */
   async away(): Promise<void> {
     const { page } = this;
