@@ -164,21 +164,27 @@ func TestManagerLearnsNothing(t *testing.T) {
 	})
 	t.Run("[R8] times do not tell either: what is there takes as long as what is not, within a class", func(t *testing.T) {
 		// Medians of pairs, turn by turn: a class is three times the other or 3 ms.
+		// What the server tells by its time it tells each time; what a busy machine
+		// adds is gone when it is asked again.
 		for _, i := range []int{0, 2, 12} {
-			var there, not []time.Duration
-			for k := range 15 {
-				for _, of := range []*[]time.Duration{&there, &not} {
-					id := report
-					if of == &not {
-						id = nothing[k]
+			var a, b time.Duration
+			differ := func() bool {
+				var there, not []time.Duration
+				for k := range 15 {
+					for _, of := range []*[]time.Duration{&there, &not} {
+						id := report
+						if of == &not {
+							id = nothing[k]
+						}
+						began := time.Now()
+						shapeOf(tom.Token, i, id)
+						*of = append(*of, time.Since(began))
 					}
-					began := time.Now()
-					shapeOf(tom.Token, i, id)
-					*of = append(*of, time.Since(began))
 				}
+				a, b = median(there), median(not)
+				return max(a-b, b-a) > 3*time.Millisecond && max(a, b) > 3*min(a, b)
 			}
-			a, b := median(there), median(not)
-			if d := max(a-b, b-a); d > 3*time.Millisecond && max(a, b) > 3*min(a, b) {
+			if differ() && differ() && differ() {
 				t.Errorf("%s: %v where it is there, %v where not", ways[i].name, a, b)
 			}
 		}

@@ -142,7 +142,7 @@ func TestDoors(t *testing.T) {
 					continue
 				}
 				a := knock(t, method, doors[door]+path, "", "{}")
-				if gone := a.status == http.StatusNotFound && a.code == "not_found"; gone == behind {
+				if gone := a.status == http.StatusNotFound && (a.code == "not_found" || method == http.MethodHead); gone == behind {
 					t.Errorf("%s %s: behind it %v, and it answers %d %s", method, path, behind, a.status, a.raw)
 				}
 				if behind {
@@ -183,7 +183,7 @@ func TestSuperusersComeInByOneDoor(t *testing.T) {
 			}
 			for _, form := range []string{token, "Bearer " + token, "bEaReR " + token} {
 				a := knock(t, method, r.URL+path, form, "{}")
-				if a.status != http.StatusForbidden || a.code != "not_allowed" {
+				if a.status != http.StatusForbidden || a.code != "not_allowed" && method != http.MethodHead { // which has no body
 					t.Errorf("%s %s: %d %s", method, path, a.status, a.raw)
 				}
 			}

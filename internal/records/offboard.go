@@ -27,6 +27,7 @@ var namesPeople = map[string]string{
 	"observations.author":   "stays: who saw it does not change",
 	"submissions.author":    "stays: who saw it does not change",
 	"addenda.author":        "stays: who wrote it does not change",
+	"attachments.author":    "stays: who took it does not change",
 	"quarantine.author":     "stays: a coordinator adopts what is held",
 	"lost_devices.asked_by": "stays: what was lost is still lost",
 	"tips.author":           "stays: who made the call does not change",
