@@ -130,8 +130,8 @@ func contentKey(stamp string, ops []byte) string {
 func (m *model) answered(l *letter, a *answer) {
 	body := a.plain()
 	m.checkRewound(l, a, body)
-	if a.status == http.StatusOK && (l.path == "/api/sync/push" || l.path == "/api/sync/pull") {
-		m.checkSignedOut(l, body)
+	if l.path == "/api/sync/push" || l.path == "/api/sync/pull" {
+		m.checkSignedOut(l, a.status, body)
 	}
 	switch {
 	case l.path == "/api/sync/push" && a.status == http.StatusOK:

@@ -184,7 +184,7 @@ func (r *run) signedOut(device string) bool {
 
 // checkSignedOut: who is signed out gets nothing, and nothing of theirs takes
 // effect until somebody has looked at it (INV-12).
-func (m *model) checkSignedOut(l *letter, body []byte) {
+func (m *model) checkSignedOut(l *letter, status int, body []byte) {
 	var asked struct {
 		Device string `json:"device"`
 	}
@@ -195,6 +195,12 @@ func (m *model) checkSignedOut(l *letter, body []byte) {
 		l.p.device = asked.Device
 	}
 	if !m.r.signedOut(asked.Device) {
+		return
+	}
+	if !l.ghost() {
+		l.p.revoked = true // a copy of a phone goes with it
+	}
+	if status != http.StatusOK {
 		return
 	}
 	if l.path == "/api/sync/pull" {
