@@ -10,7 +10,7 @@ check:
 test:
 	go test -timeout 15m ./...
 
-# The field app in a browser against the real program: make e2e ARGS="night --debug"
+# Every browser test, about 20 minutes; make check has a short set of them. One: make e2e ARGS="night --debug"
 e2e:
 	cd web && if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then npm ci --no-audit --no-fund --loglevel=error; fi && npm run e2e -- $(ARGS)
 
