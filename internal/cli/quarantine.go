@@ -128,21 +128,30 @@ func quarantineAct(open Open, adopt bool) *cobra.Command {
 				return fail(ExitUsage, err.Error(), "See what came: fieldpost quarantine show "+args[0])
 			}
 			out, known, err := s.Repair(args[0], *as, adopt, ops)
-			var f *fault.Fault
-			switch {
-			case errors.As(err, &f) && f.Code != fault.Internal && f.Code != fault.Busy:
-				return fail(ExitRefused, f.Message, f.Hint)
-			case errors.As(err, &f) && f.Code == fault.Busy:
-				return fail(ExitUnexpected, f.Message+" Nothing was changed.", "Try again in a moment.")
-			case err != nil:
-				return fail(ExitUnexpected, err.Error(), "")
-			case !known:
-				return fail(ExitUsage, "there is nobody with the e-mail or id "+*as, "The person must be a coordinator of its organization.")
+			if err := actedAs(*as, known, err, "The person must be a coordinator of its organization."); err != nil {
+				return err
 			}
 			return sayRepaired(out, *asJSON)
 		})
 	}
 	return c
+}
+
+// actedAs says what came of an act that somebody was named for with --as; nil:
+// it was done. who says whom one could have named.
+func actedAs(as string, known bool, err error, who string) error {
+	var f *fault.Fault
+	switch {
+	case errors.As(err, &f) && f.Code == fault.Busy:
+		return fail(ExitUnexpected, f.Message+" Nothing was changed.", "Try again in a moment.")
+	case errors.As(err, &f) && f.Code != fault.Internal:
+		return fail(ExitRefused, f.Message, f.Hint)
+	case err != nil:
+		return fail(ExitUnexpected, err.Error(), "")
+	case !known:
+		return fail(ExitUsage, "there is nobody with the e-mail or id "+as, who)
+	}
+	return nil
 }
 
 func quarantineDismiss(open Open) *cobra.Command {
@@ -154,14 +163,8 @@ func quarantineDismiss(open Open) *cobra.Command {
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
 			out, known, err := s.Dismiss(args[0], *as, *reason)
-			var f *fault.Fault
-			switch {
-			case errors.As(err, &f) && f.Code != fault.Internal && f.Code != fault.Busy:
-				return fail(ExitRefused, f.Message, f.Hint)
-			case err != nil:
-				return fail(ExitUnexpected, err.Error(), "")
-			case !known:
-				return fail(ExitUsage, "there is nobody with the e-mail or id "+*as, "The person must be a coordinator of its organization.")
+			if err := actedAs(*as, known, err, "The person must be a coordinator of its organization."); err != nil {
+				return err
 			}
 			if *asJSON {
 				return json.NewEncoder(os.Stdout).Encode(out)

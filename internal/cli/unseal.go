@@ -2,14 +2,12 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/spf13/cobra"
 
-	"github.com/fieldpost/fieldpost/internal/fault"
 	"github.com/fieldpost/fieldpost/internal/wiring"
 )
 
@@ -27,14 +25,8 @@ func unsealCommand(open Open) *cobra.Command {
 		}
 		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
 			out, known, err := s.Unseal(args[0], *as, *reason)
-			var f *fault.Fault
-			switch {
-			case errors.As(err, &f) && f.Code != fault.Internal && f.Code != fault.Busy:
-				return fail(ExitRefused, f.Message, f.Hint)
-			case err != nil:
-				return fail(ExitUnexpected, err.Error(), "")
-			case !known:
-				return fail(ExitUsage, "there is nobody with the e-mail or id "+*as, "The person must be a coordinator of the report's organization.")
+			if err := actedAs(*as, known, err, "The person must be a coordinator of the report's organization."); err != nil {
+				return err
 			}
 			if *asJSON {
 				return json.NewEncoder(os.Stdout).Encode(out)

@@ -22,6 +22,19 @@ import (
 // answer bounds how long.
 var exporting = make(chan struct{}, 2)
 
+// placeToExport takes one of these places; done gives it back. busy where all
+// are taken.
+func placeToExport() (done func(), err error) {
+	select {
+	case exporting <- struct{}{}:
+		return func() { <-exporting }, nil
+	default:
+		f := fault.New(fault.Busy, "Two files are being written already.").WithHint("Try again when they are done.")
+		f.RetryAfter = 10 * time.Second
+		return nil, f
+	}
+}
+
 // stream answers with a file that is written as it is read. Until begin is
 // called an error is an ordinary answer; after it the connection is broken off,
 // so that nobody takes half a file for a whole one.
@@ -49,15 +62,12 @@ func (a *API) stream(e *core.RequestEvent, write func(begin func(mediaType, name
 		return body, nil
 	}
 	_, err := guarded(e, func(e *core.RequestEvent) (struct{}, error) {
-		select {
-		case exporting <- struct{}{}:
-			defer func() { <-exporting }()
-		default:
-			f := fault.New(fault.Busy, "Two files are being written already.").WithHint("Try again when they are done.")
-			f.RetryAfter = 10 * time.Second
-			return struct{}{}, f
+		done, err := placeToExport()
+		if err != nil {
+			return struct{}{}, err
 		}
-		err := write(begin)
+		defer done()
+		err = write(begin)
 		if z != nil {
 			err = errors.Join(err, z.Close())
 		}
@@ -144,14 +154,11 @@ func (a *API) VerifyAudit(e *core.RequestEvent) (*records.AuditReport, error) {
 	if _, err := a.admin(e); err != nil {
 		return nil, err
 	}
-	select {
-	case exporting <- struct{}{}:
-		defer func() { <-exporting }()
-	default:
-		f := fault.New(fault.Busy, "Two files are being written already.").WithHint("Try again when they are done.")
-		f.RetryAfter = 10 * time.Second
-		return nil, f
+	done, err := placeToExport()
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	report, err := a.Store.VerifyAudit()
 	if err != nil {
 		return nil, fmt.Errorf("verify audit: %w", err)

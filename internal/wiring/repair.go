@@ -21,12 +21,8 @@ type (
 // there is no such person.
 func (s *Services) Repair(id, as string, adopt bool, ops []any) (out *wire.Repaired, known bool, err error) {
 	r := exchange.Repair{ID: id, Ops: ops}
-	if as != "" {
-		p, err := s.Store.PersonBy(as)
-		if err != nil || p == nil {
-			return nil, false, err
-		}
-		r.By = p.ID
+	if r.By, known, err = s.repairer(as); err != nil || !known {
+		return nil, known, err
 	}
 	if adopt {
 		out, err = s.Exchange.Adopt(context.Background(), r)
@@ -39,15 +35,24 @@ func (s *Services) Repair(id, as string, adopt bool, ops []any) (out *wire.Repai
 // Dismiss puts a held mutation aside. as and known are as in Repair.
 func (s *Services) Dismiss(id, as, reason string) (out *wire.Repaired, known bool, err error) {
 	r := exchange.Repair{ID: id, Reason: reason}
-	if as != "" {
-		p, err := s.Store.PersonBy(as)
-		if err != nil || p == nil {
-			return nil, false, err
-		}
-		r.By = p.ID
+	if r.By, known, err = s.repairer(as); err != nil || !known {
+		return nil, known, err
 	}
 	out, err = s.Exchange.Dismiss(context.Background(), r)
 	return out, true, err
+}
+
+// repairer is the id of who acts on what is held: "" without a name, for the
+// server's command line.
+func (s *Services) repairer(as string) (id string, known bool, err error) {
+	if as == "" {
+		return "", true, nil
+	}
+	p, err := s.Store.PersonBy(as)
+	if err != nil || p == nil {
+		return "", false, err
+	}
+	return p.ID, true, nil
 }
 
 // Revoke signs a device out; false when there is no such device.
