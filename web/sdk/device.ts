@@ -4,7 +4,7 @@ import { Watch, type Clocks } from './clock.ts';
 import { aborted, explain, SdkError, hasCode, vaultLocked } from './errors.ts';
 import { enroll, hello, look, type SignedIn } from './enroll.ts';
 import { newKey } from './keys.ts';
-import { Backoff, final, openStream, type Stream } from './live.ts';
+import { Keeping } from './keep.ts';
 import { checklistsOf, type Checklist } from './checklist/checklists.ts';
 import { add, createsSeen, entries, everyRow, makeID, parkedRow, renamed, type Entry, type NewOp, type Saved } from './outbox.ts';
 import { along, dropDraftPhotos, dropPhoto, keepPhoto, photoAgain, photoBytes, photos, recordAgain, sendPhotos, type NewPhoto, type Photo, type PhotoReport } from './photos.ts';
@@ -14,7 +14,7 @@ import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type
 import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type DeviceRow, type Phase, type RecordRow } from './rows.ts';
 import { authorized, enrolled, noteProblem, sleep, type Session } from './session.ts';
 import type { Store, Writing } from './store.ts';
-import { wordOf, type Activity, type Status } from './sync-state.ts';
+import { wordOf, type Status } from './sync-state.ts';
 import { checks, Transport } from './transport.ts';
 import { view, type ViewRecord } from './view.ts';
 import type { JsonObject } from './wire/json.ts';
@@ -23,13 +23,6 @@ import { obey, wiped } from './wipe.ts';
 
 const DRAFTS = 'drafts';
 const SETTINGS = 'settings';
-const SAFETY_PULL = 5_000; // a poke that got lost costs no more than this, nor does a stream that died without a word
-const PULL_TIME = 20_000; // of a request while keeping up
-const WAIT = 25_000;
-const QUICK = 2_000; // a held pull that ends earlier, with nothing, was not held
-const UNHELD_REST = 5_000;
-const STREAM_SOON = 500; // before a stream that was cut is opened again, on average
-const STREAM_AGAIN = 120_000; // at most, where no stream is to be had
 
 /** What a device takes from outside. The defaults are right for a program; tests put their own time, chance and network in. */
 export interface DeviceOptions {
@@ -74,16 +67,9 @@ export class Device {
   private readonly session: Session;
   private readonly ending = new AbortController();
   private readonly listeners = new Set<() => void>();
-  private activity: Activity = 'idle';
-  private next: number | null = null;
-  private wake = (): void => undefined;
-  private nudged = (): void => undefined;
-  private saves = 0;
+  private readonly keeping: Keeping;
   private gone = false;
-  private answers = true;
-  private round = new AbortController(); // of the exchange under way in keepUp
   private handing: Promise<unknown> | null = null;
-  private drop = (): void => undefined; // ends what merely waits there: a stream, a held pull
 
   constructor(readonly vault: string, private readonly db: Database, private readonly store: Store, private readonly options: DeviceOptions) {
     this.watch = new Watch(options.clocks);
@@ -91,8 +77,9 @@ export class Device {
       store, watch: this.watch, transport: new Transport(options.fetch, this.watch, options.timeout), sealAll: options.sealAll, app: options.app,
       random: options.random, sleep: options.sleep, batch: 0, page: 0, order: '',
     };
+    this.keeping = new Keeping(this, this.session, options, (signal) => this.photosBeside(signal), () => this.tell());
     store.onChange((own) => {
-      if (!own) this.saved(); // another tab may have saved something
+      if (!own) this.keeping.saved(); // another tab may have saved something
       this.tell();
     });
   }
@@ -201,14 +188,9 @@ export class Device {
         sealAll: this.options.sealAll, correctionOf, further: (tx, saved) => along(tx, ops, saved, draft, corrected),
         ...(draft === undefined ? {} : { also: (tx: Writing) => tx.delete(DRAFTS, draft) }),
       });
-      this.saved();
+      this.keeping.saved();
       return saved;
     });
-  }
-
-  private saved(): void {
-    this.saves++;
-    this.wake();
   }
 
   // What a person has begun
@@ -256,7 +238,7 @@ export class Device {
       if (again) await add(this.store, this.watch, [again.op], { sealAll: this.options.sealAll, correctionOf: again.pos, also: again.move });
       else await this.store.write('photo again', (tx) => photoAgain(tx, id));
     });
-    this.saved();
+    this.keeping.saved();
   }
 
   /** Hands in the photos whose records were received. `keep` does it by itself, beside everything else: no photo holds up a report. */
@@ -344,7 +326,7 @@ export class Device {
     await this.guarded(() => this.store.write('retry', async (tx) => {
       putRow(tx, { ...await parkedRow(tx, n), phase: 'waiting', code: '', message: '', fails: 0 });
     }));
-    this.saved();
+    this.keeping.saved();
   }
 
   /**
@@ -482,22 +464,21 @@ export class Device {
   async keep(signal?: AbortSignal): Promise<void> {
     const ending = this.signal(signal);
     try {
-      await this.guarded(() => this.store.locks.hold(this.store.lockName('live'), () => this.keepUp(ending), ending));
+      await this.guarded(() => this.store.locks.hold(this.store.lockName('live'), () => this.keeping.run(ending), ending));
     } catch (err) {
       const e = explain(err);
       if (e.kind !== 'wiped' && (ending.aborted || e.kind === 'aborted')) {
-        this.enter('idle');
+        this.keeping.enter('idle');
         return;
       }
-      this.enter('stopped');
+      this.keeping.enter('stopped');
       throw e;
     }
   }
 
   /** Tries again now what rests: the network has come back, or a person asks. */
   nudge(): void {
-    this.nudged();
-    this.saved();
+    this.keeping.nudge();
   }
 
   /**
@@ -518,125 +499,8 @@ export class Device {
       // Any answer of the server's shows that it can be reached.
       answers = e.kind !== 'offline' && e.kind !== 'not_ours';
     }
-    const back = answers && !this.answers;
-    this.answers = answers;
-    if (!answers) this.drop();
-    if (back) {
-      this.round.abort();
-      this.nudge();
-    }
+    this.keeping.probed(answers);
     return answers;
-  }
-
-  private enter(activity: Activity, next: number | null = null): void {
-    if (this.activity === activity && this.next === next) return;
-    this.activity = activity;
-    this.next = next;
-    this.tell();
-  }
-
-  private async keepUp(signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff();
-    let stream = null as Stream | null;
-    let streamAt = -Infinity; // when a stream may be opened, by the clock that does not jump
-    let streamFails = 0;
-    const { elapsed } = this.options.clocks;
-    // Many boards lose their stream at one moment: the jitter keeps them from coming back at one.
-    const cut = (): void => { streamAt = elapsed() + Math.min(STREAM_SOON * 2 ** streamFails, STREAM_AGAIN) * (0.5 + this.options.random()); };
-    let unasked = false; // the last pull was of no poke and no save
-    try {
-      for (;;) {
-        this.round = new AbortController();
-        const round = AbortSignal.any([signal, this.round.signal]);
-        try {
-          if (this.activity !== 'live' && this.activity !== 'polling') this.enter('syncing');
-          const saves = this.saves;
-          const { pull } = await this.sync(round, { within: PULL_TIME });
-          this.photosBeside(signal);
-          if (stream && unasked && pull.changes.length > 0) {
-            // It should have told of them: it is dead, and nobody said so.
-            stream.close();
-            stream = null;
-            streamAt = -Infinity;
-          }
-          if (this.options.stream && !stream && elapsed() >= streamAt) {
-            stream = await openStream(this.session, this.options.fetch, round);
-            if (stream) {
-              streamFails = 0;
-              await this.pull({ within: PULL_TIME }, round); // what came before it was subscribed
-            } else {
-              streamFails = Math.min(streamFails + 1, 10);
-              cut();
-            }
-          }
-          backoff.reset();
-          this.enter(stream ? 'live' : 'polling');
-          if (stream) {
-            this.drop = stream.close;
-            const why = await this.untilPoked(stream, saves, round);
-            unasked = why === 'time';
-            if (why === 'ended') {
-              stream.close();
-              stream = null;
-              cut();
-            }
-          } else await this.untilPulled(saves, round, this.options.stream ? streamAt - elapsed() : Infinity);
-        } catch (err) {
-          const e = explain(err);
-          const anew = this.round.signal.aborted && !signal.aborted;
-          if (e.kind === 'wiped' || signal.aborted || (e.kind === 'aborted' && !anew)) throw e;
-          if (stream) cut();
-          stream?.close();
-          stream = null;
-          if (anew || !this.answers) streamAt = -Infinity;
-          if (anew) continue;
-          if (final(e)) throw e;
-          const rest = backoff.rest(this.options.random, e);
-          this.enter('resting', this.options.clocks.now() + rest);
-          await this.restOrNudge(rest, signal);
-          this.enter('syncing');
-        }
-      }
-    } finally {
-      stream?.close();
-    }
-  }
-
-  /** Waits for a poke, a save of this device, or the time to pull anyway. */
-  private async untilPoked(stream: Stream, saves: number, signal: AbortSignal): Promise<'poke' | 'time' | 'ended' | 'saved'> {
-    if (this.saves !== saves) return 'saved';
-    const woken = new Promise<'saved'>((resolve) => { this.wake = () => resolve('saved'); });
-    return Promise.race([stream.poked(SAFETY_PULL, signal), woken]);
-  }
-
-  /** Lets the server hold a pull, for `most` ms; a save of this device ends it. */
-  private async untilPulled(saves: number, signal: AbortSignal, most: number): Promise<void> {
-    if (this.saves !== saves) return;
-    const woken = new AbortController();
-    this.wake = () => woken.abort();
-    this.drop = () => woken.abort();
-    const began = this.options.clocks.elapsed();
-    const either = AbortSignal.any([signal, woken.signal]);
-    try {
-      if (most < QUICK) {
-        await this.options.sleep(Math.max(most, 0), either);
-        return;
-      }
-      const { changes } = await this.pull({ wait: Math.min(WAIT, most), within: PULL_TIME }, either);
-      if (changes.length === 0 && this.options.clocks.elapsed() - began < QUICK) await this.options.sleep(UNHELD_REST, either);
-    } catch (err) {
-      if (signal.aborted || !woken.signal.aborted) throw err;
-    }
-  }
-
-  private async restOrNudge(ms: number, signal: AbortSignal): Promise<void> {
-    const nudged = new AbortController();
-    this.nudged = () => nudged.abort();
-    try {
-      await this.options.sleep(ms, AbortSignal.any([signal, nudged.signal]));
-    } catch (err) {
-      if (signal.aborted || !nudged.signal.aborted) throw err;
-    }
   }
 
   /** Where the device stands. It asks nobody. */
@@ -648,7 +512,7 @@ export class Device {
         device: st.id, name: st.name, enrolled: st.token !== '', person: st.person, belonging: st.belonging ?? {}, url: st.url, lineage: st.lineage.map((l) => l.id),
         saved: 0, waiting: 0, received: 0, seen: 0, attention: 0, corrected: 0, oldestWaiting: null, drafts: (await tx.all(DRAFTS)).size,
         pulled: st.viewEpoch !== null, resetting: st.resetting, lastContact: st.contact || null, offset: st.offset, problem: st.problem,
-        checked: st.checked || null, doubtful: Object.keys(st.doubtful).sort(), rewound: st.rewound ?? null, wiping: this.session.order !== '', activity: this.activity, next: this.next,
+        checked: st.checked || null, doubtful: Object.keys(st.doubtful).sort(), rewound: st.rewound ?? null, wiping: this.session.order !== '', activity: this.keeping.activity, next: this.keeping.next,
       };
       for (const row of await everyRow(tx)) {
         status.saved++;

@@ -7,7 +7,7 @@ import { checks, cleanURL } from './transport.ts';
 import { PROTOCOL, type EnrollAnswer, type Hello, type Invitation, type Person } from './wire/messages.ts';
 
 /** Asks who answers there, before anything is told to it. */
-export async function hello(s: Session, base: string, signal?: AbortSignal): Promise<Hello> {
+export async function hello(s: Pick<Session, 'transport'>, base: string, signal?: AbortSignal): Promise<Hello> {
   const { answer } = await s.transport.exchange<Hello>({ method: 'GET', base, path: '/api/sync/hello' }, checks.hello, signal);
   if (!answer.protocol.includes(PROTOCOL)) {
     throw new SdkError('refused', 'unsupported_protocol', 'The server speaks another version of the protocol.', {
@@ -39,7 +39,7 @@ export function parseInvite(text: string): { address: string; code: string } {
 }
 
 /** Asks what an invite would give, and uses nothing up. A server that is older than the question answers `not_found`. */
-export async function look(s: Session, address: string, invite: string, signal?: AbortSignal): Promise<Invitation> {
+export async function look(s: Pick<Session, 'transport'>, address: string, invite: string, signal?: AbortSignal): Promise<Invitation> {
   const base = cleanURL(address);
   await hello(s, base, signal);
   return (await s.transport.exchange<Invitation>(

@@ -8,15 +8,19 @@
  * how long; what it says is sealed for the installation), and how often a vault
  * was written.
  */
+import { Watch } from './clock.ts';
 import { Database, type Header, type Kdf } from './database.ts';
 import { Device, deviceDefaults, type DeviceOptions } from './device.ts';
+import { look } from './enroll.ts';
 import { badInput, SdkError } from './errors.ts';
 import { deriveKey, measure } from './kdf.ts';
 import { defaultLocks, type Locks } from './locks.ts';
 import { vaultSealer, type Sealer } from './sealer.ts';
 import { Store } from './store.ts';
+import { Transport } from './transport.ts';
 import { canonical } from './wire/canonical.ts';
 import { base64url, utf8, type Bytes } from './wire/bytes.ts';
+import type { Invitation } from './wire/messages.ts';
 import { makeID } from './outbox.ts';
 
 const KEY_LENGTH = 32;
@@ -99,6 +103,12 @@ export class Vaults {
     return headers.map((h) => ({
       id: h.id, label: h.label, digits: h.digits ?? 0, triesLeft: Math.max(0, h.limit - h.tries), notBefore: restOf(h, now) > 0 ? now + restOf(h, now) : null,
     })).sort((a, b) => (a.label < b.label ? -1 : 1));
+  }
+
+  /** Asks what an invite would give, before there is a vault for it. As {@link Device.look}. */
+  look(address: string, invite: string, signal?: AbortSignal): Promise<Invitation> {
+    const { fetch, clocks, timeout } = this.device;
+    return look({ transport: new Transport(fetch, new Watch(clocks), timeout) }, address, invite, signal);
   }
 
   /** Makes a vault for a person and gives its device, unlocked. Fails with `input`: short_secret. */

@@ -28,7 +28,6 @@ export type Trouble = '' | 'lost' | 'newer';
 export type Refused = { ok: false; why: 'offline' | 'invalid' | 'expired' | 'used' | 'exists' | 'wait' | 'failed' | 'full' | 'lost'; n: number };
 
 const LAST = 'last';
-const WEB_SESSION = 'session'; // what the page at /signin keeps
 
 const refusals: Record<string, Refused['why']> = {
   invite_invalid: 'invalid', invite_expired: 'expired', invite_used: 'used', device_exists: 'exists',
@@ -137,32 +136,12 @@ export class Gate<S> {
 
   /** Asks whom a code would put this phone to work with. Nothing is used up. */
   async look(code: string): Promise<{ ok: true; invitation: Invitation } | Refused> {
-    let answer: Response;
     try {
-      answer = await fetch('/api/sync/invite', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ invite: code }), credentials: 'omit', redirect: 'error' });
-    } catch {
-      return { ok: false, why: 'offline', n: 0 };
-    }
-    const body = (await answer.json().catch(() => null)) as
-      | { organization?: { name: string }; role?: string; sites?: { name: string }[]; host?: string; code?: string }
-      | null;
-    if (!body) return { ok: false, why: 'offline', n: 0 }; // a sign-in page's answer is none (DEV-7)
-    if (!answer.ok) return refused(body.code ?? '', 'refused', Number(answer.headers.get('retry-after') ?? 0) * 1000);
-    return { ok: true, invitation: { organization: body.organization?.name ?? '', role: body.role ?? '', sites: (body.sites ?? []).map((s) => s.name), host: body.host ?? location.host } };
-  }
-
-  /** Who is signed in on the web in this browser (/signin), null for nobody or without a connection. Their session can enrol a device (ENROL-1). */
-  async signedIn(): Promise<{ email: string; role: string; session: string } | null> {
-    const session = localStorage.getItem(WEB_SESSION);
-    if (!session) return null;
-    try {
-      const answer = await fetch('/api/fieldpost/signin/account', { headers: { authorization: session }, credentials: 'omit', redirect: 'error' });
-      if (!answer.ok) return null;
-      const body = (await answer.json()) as { email: string; user: { role: string } };
-      return { email: body.email, role: body.user.role, session };
+      const { organization, role, sites, host } = await this.#vaults.look('', code);
+      return { ok: true, invitation: { organization: organization.name, role, sites: sites.map((x) => x.name), host } };
     } catch (err) {
-      explain(err); // no connection: a code is asked for as ever
-      return null;
+      const e = explain(err);
+      return refused(e.code, e.kind, e.retryAfter);
     }
   }
 

@@ -56,7 +56,6 @@ export const workEn = {
   'clash.waiting': 'Settled here, waiting to be received.',
   'clash.gone': 'The record is not here any more. It can only be settled as it stands.',
   'fix.title': 'What the server could not take',
-  'fix.when': 'Came {time}',
   'fix.from': 'From {who}',
   'fix.sealed': 'From staff of a site; who it is stays sealed.',
   'fix.release.say': 'It runs again with the rights of the person who wrote it, never with yours.',

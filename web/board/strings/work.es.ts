@@ -57,7 +57,6 @@ export const workEs: Translation<typeof workEn> = {
   'clash.waiting': 'Resuelto aquí, en espera de recibirse.',
   'clash.gone': 'El registro ya no está aquí. Solo se puede resolver como está.',
   'fix.title': 'Lo que el servidor no pudo aceptar',
-  'fix.when': 'Llegó {time}',
   'fix.from': 'De {who}',
   'fix.sealed': 'De personal de un lugar; quién es queda sellado.',
   'fix.release.say': 'Corre otra vez con los derechos de quien lo escribió, nunca con los suyos.',
