@@ -2,22 +2,17 @@
 import { expect, test, type Page } from '@playwright/test';
 import { Gateway } from './rig/gateway.ts';
 import { PIN, Phone } from './rig/phone.ts';
-import { Server } from './rig/server.ts';
+import type { Server } from './rig/server.ts';
+import { stage, strike } from './rig/stage.ts';
 
 let server: Server;
 let way: Gateway;
 let phone: Phone;
 test.beforeAll(async () => {
-  server = await Server.start();
-  way = await Gateway.before(() => server.url);
-  phone = await new Phone(way.url).on(`/#invite=${await server.invite()}`);
+  ({ server, way, phone } = await stage());
   await phone.enrol();
 });
-test.afterAll(async () => {
-  await phone.browser.kill();
-  await way.stop();
-  await server.stop();
-});
+test.afterAll(() => strike({ server, way, phone }));
 
 /** What somebody sees who takes the phone now. */
 const seen = (page: Page) => page.evaluate(() => ({ title: document.title, path: location.href.slice(location.origin.length), entries: history.length, state: history.state as unknown, words: document.body.innerText }));

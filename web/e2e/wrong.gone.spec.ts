@@ -1,24 +1,19 @@
 // A store that is gone, or that cannot be reached.
 import { expect, test, type Page } from '@playwright/test';
-import { Gateway } from './rig/gateway.ts';
-import { PIN, Phone } from './rig/phone.ts';
-import { Server } from './rig/server.ts';
+import type { Gateway } from './rig/gateway.ts';
+import { PIN, type Phone } from './rig/phone.ts';
+import type { Server } from './rig/server.ts';
+import { stage, strike } from './rig/stage.ts';
 import { looked } from './rig/state.ts';
 
 let server: Server;
 let way: Gateway;
 let phone: Phone;
 test.beforeEach(async () => {
-  server = await Server.start();
-  way = await Gateway.before(() => server.url);
-  phone = await new Phone(way.url).on(`/#invite=${await server.invite()}`);
+  ({ server, way, phone } = await stage());
   await phone.setUp();
 });
-test.afterEach(async () => {
-  await phone.browser.kill();
-  await way.stop();
-  await server.stop();
-});
+test.afterEach(() => strike({ server, way, phone }));
 
 /** One note that the server has, one that it has not, and a draft. */
 async function threeNotes(): Promise<void> {

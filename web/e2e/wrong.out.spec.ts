@@ -1,25 +1,20 @@
 // A phone that a coordinator signs out, or has wiped: with the program's own commands.
 import { expect, test } from '@playwright/test';
 import { Desk } from './rig/desk.ts';
-import { Gateway } from './rig/gateway.ts';
-import { Phone } from './rig/phone.ts';
-import { Server } from './rig/server.ts';
+import type { Gateway } from './rig/gateway.ts';
+import type { Phone } from './rig/phone.ts';
+import type { Server } from './rig/server.ts';
+import { stage, strike } from './rig/stage.ts';
 import { looked } from './rig/state.ts';
 
 let server: Server;
 let way: Gateway;
 let phone: Phone;
 test.beforeEach(async () => {
-  server = await Server.start();
-  way = await Gateway.before(() => server.url);
-  phone = await new Phone(way.url).on(`/#invite=${await server.invite()}`);
+  ({ server, way, phone } = await stage());
   await phone.setUp();
 });
-test.afterEach(async () => {
-  await phone.browser.kill();
-  await way.stop();
-  await server.stop();
-});
+test.afterEach(() => strike({ server, way, phone }));
 
 /** The one device that the server knows. */
 async function device(): Promise<string> {

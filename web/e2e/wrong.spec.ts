@@ -1,23 +1,18 @@
 // What goes wrong, as it looks on the screen.
 import { expect, test } from '@playwright/test';
-import { Gateway } from './rig/gateway.ts';
-import { PIN, Phone } from './rig/phone.ts';
-import { Server } from './rig/server.ts';
+import type { Gateway } from './rig/gateway.ts';
+import { PIN, type Phone } from './rig/phone.ts';
+import type { Server } from './rig/server.ts';
+import { stage, strike } from './rig/stage.ts';
 
 let server: Server;
 let way: Gateway;
 let phone: Phone;
 test.beforeAll(async () => {
-  server = await Server.start();
-  way = await Gateway.before(() => server.url);
-  phone = await new Phone(way.url).on(`/#invite=${await server.invite()}`);
+  ({ server, way, phone } = await stage());
   await phone.enrol();
 });
-test.afterAll(async () => {
-  await phone.browser.kill();
-  await way.stop();
-  await server.stop();
-});
+test.afterAll(() => strike({ server, way, phone }));
 
 test('[DEV-7] a captive portal answers in the server\'s place: it waits, and says why', async () => {
   way.meet = (_, path) => (path.startsWith('/api/') ? { status: 200, type: 'text/html', body: '<h1>Welcome. Sign in.</h1>' } : undefined);
