@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -98,7 +97,7 @@ func dutySet(open Open) *cobra.Command {
 			day, span, _ := strings.Cut(strings.TrimSpace(h), " ")
 			from, to, ok := strings.Cut(strings.TrimSpace(span), "-")
 			if !ok {
-				return fail(ExitUsage, fmt.Sprintf("--hours %q is not like \"fri 18:00-02:00\"", h), "")
+				return fail(ExitUsage, fmt.Sprintf("--hours %q is not like \"fri 18:00-02:00\"", h), "Say a day of the week and from when to when; past midnight is fine.")
 			}
 			change.Hours = append(change.Hours, wiring.DutyHours{Day: day, From: from, To: to})
 		}
@@ -135,8 +134,8 @@ func dutyTest(open Open) *cobra.Command {
 			return fail(ExitUsage, wiring.MailVariable+" is not set", "Set it as for the server: "+wiring.MailVariable+"='smtps://user:password@mail.example.org:465?from=alerts@example.org'")
 		case !m.Loopback() && !*really:
 			return fail(ExitRefused, "the mail server is not on this machine, and nothing was sent", "If the mail may leave this machine, add --really.")
-		case slices.Contains([]byte(args[0]), '\n'):
-			return fail(ExitUsage, "that is no address", "")
+		case strings.ContainsAny(args[0], "\r\n"):
+			return fail(ExitUsage, "that is no address", "Give one address, as night@example.org.")
 		}
 		return withApp(open, *dir, func(_ core.App, s *wiring.Services) error {
 			if err := s.TestMail(context.Background(), m, args[0]); err != nil {
