@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,9 +11,13 @@ import (
 )
 
 // exits runs a command that must end with a code, and gives all that it said.
+// One that goes on, a server that should have refused to start, is ended after
+// a minute.
 func exits(t *testing.T, code int, args ...string) string {
 	t.Helper()
-	c := exec.Command(binary(t), args...)
+	ctx, done := context.WithTimeout(t.Context(), time.Minute)
+	defer done()
+	c := exec.CommandContext(ctx, binary(t), args...)
 	out, err := c.CombinedOutput()
 	if c.ProcessState == nil || c.ProcessState.ExitCode() != code {
 		t.Fatalf("%v: exit code %d is not %d (%v): %s", args, c.ProcessState.ExitCode(), code, err, out)
