@@ -7,13 +7,14 @@ import { gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 import { en } from './field/strings/en.ts';
 import { es } from './field/strings/es.ts';
+import { names } from './field/warn/names.ts';
 import { counties } from './build/counties.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const out = process.env.FIELDPOST_WEB_OUT ?? here('dist');
 
 /**
- * The field app's texts, hotlines, guidance and the checklists' pictures as one
+ * The field app's texts, hotlines, guidance, given names and the checklists' pictures as one
  * file beside the script: it is read at the start, and is precached with the page.
  */
 function content(): Plugin {
@@ -28,15 +29,17 @@ function content(): Plugin {
       const pictures = Object.fromEntries(readdirSync(here('../content/icons')).filter((f) => f.endsWith('.svg')).sort().map((f) =>
         [f.slice(0, -4), readFileSync(here(`../content/icons/${f}`), 'utf8').replace(/^[^>]*>/, '').replace(/<\/svg>\s*$/, '')]));
       const lines = (json('hotlines') as { lines: unknown[] }[]).flatMap((f) => f.lines);
-      const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ texts: { en, es }, lines, guides: json('guidance'), pictures }) });
+      const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ texts: { en, es }, lines, guides: json('guidance'), pictures, names }) });
       return `export default import.meta.ROLLUP_FILE_URL_${reference};`;
     },
   };
 }
 
 /**
- * The board previews a checklist in the field app's own screens. It gets a copy
- * of them: shared, they would split what phones load for the board's sake.
+ * The board gets a copy of everything that the field app has too: its screens,
+ * for the preview of a checklist, the device library, Svelte. Shared, they would
+ * split what phones load for the board's sake, and phones would load what only
+ * the board uses of them (4 kB gzip).
  */
 function apart(): Plugin {
   const mark = '?apart';
@@ -44,9 +47,9 @@ function apart(): Plugin {
     name: 'preview-apart',
     enforce: 'pre',
     async resolveId(source, importer, options) {
-      if (!importer || !(importer.endsWith(mark) || importer.includes('/board/preview/'))) return null;
+      if (!importer || !(importer.endsWith(mark) || importer.includes('/web/board/'))) return null;
       const found = await this.resolve(source, importer.replace(mark, ''), { ...options, skipSelf: true });
-      return found && !found.external && /\/web\/(field|ui|sdk)\/[^?]*\.(svelte|ts)$|^\0virtual:content$/.test(found.id) ? { ...found, id: found.id + mark } : found;
+      return found && !found.external && /\/(web\/(field|ui|sdk)|node_modules)\/[^?]*\.(svelte|[mc]?js|ts)$|^\0virtual:content$/.test(found.id) ? { ...found, id: found.id + mark } : found;
     },
   };
 }
@@ -126,7 +129,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    rollupOptions: { input: { field: here('field/index.html'), board: here('board/index.html') } },
+    rollupOptions: {
+      input: { field: here('field/index.html'), board: here('board/index.html') },
+      output: { chunkFileNames: (chunk) => (chunk.moduleIds.some((id) => id.endsWith('?apart')) ? 'assets/board-[name]-[hash].js' : 'assets/[name]-[hash].js') },
+    },
   },
   server: { fs: { allow: [here('..')] } },
 });

@@ -1,6 +1,7 @@
 import url from 'virtual:content';
 import type { Locale, Text } from '../ui/text.ts';
 import type { Key } from './strings/en.ts';
+import { namesOf, type Names } from './warn/warn.ts';
 
 // Texts, hotlines, guidance and pictures are in the app itself: they open from a
 // cold start with no network (R3). Beside the script, because data is read many
@@ -51,9 +52,11 @@ interface Content {
   lines: Hotline[];
   guides: Guide[];
   pictures: Record<string, string>;
+  names: Record<keyof Names, string>;
 }
 
 let all: Content;
+let known: Names | undefined;
 
 /** Reads it, from the precache when there is no network. The app starts when it is there. */
 export async function loadContent(): Promise<void> {
@@ -80,6 +83,9 @@ export const guides = (): Guide[] => all.guides.filter((g) => g.shown !== 'mysel
 
 /** The inner part of a picture of the checklists; "" if there is none of that name. */
 export const picture = (name: string): string => all.pictures[name] ?? '';
+
+/** What a note is held against (R2); they become sets when a note is first shown. */
+export const names = (): Names => (known ??= namesOf(all.names));
 
 /** A bilingual text in a language. */
 export const said = (s: Said, locale: Locale): string => s[`text::${locale}`];

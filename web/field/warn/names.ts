@@ -39,13 +39,16 @@ yadira yamileth yesenia yolanda yvette yvonne
 zachary zoe zoila
 `;
 
-/** Given names, folded. */
-export const given: ReadonlySet<string> = new Set(list.split(/\s+/).filter(Boolean));
+const pieces = (text: string): string => text.trim().replace(/\s+/g, ' ');
 
-/** Of them, those that are words too, in English or Spanish, or places: only a capital inside of a sentence makes them a name. */
-export const ambiguous: ReadonlySet<string> = new Set(`
+// Of them, those that are words too, in English or Spanish, or places: only a
+// capital inside of a sentence makes them a name.
+const words = `
 alma amber april aurora austin bob brad bonnie brooke candice carol cesar chad charlotte crystal daisy dale dana dawn dean destiny devon diego dulce esperanza fatima flor frank gail genesis glenn gloria guadalupe
 harry heather holly hugo iris israel jack jackson jane jay jean jesus jordan joy kim kirk lance laurel lee lily lola lourdes luz lynn madison magdalena marcia mark mason max melody mercedes misty moses nick noel nelson norma
 orlando paige pam pat peggy penny perla pilar ray regina reyna rita rob robin rocio rosa rosario rose ross roy salvador sandy santiago santos selena sherry socorro sol soledad sue taylor tony trinidad troy tyler victoria violeta
 virginia wade warren wayne will
-`.split(/\s+/).filter(Boolean));
+`;
+
+/** The names as they go into the app's content: folded, with a space between. */
+export const names = { given: pieces(list), ambiguous: pieces(words) };

@@ -1,5 +1,4 @@
 import type { Locale } from '../../ui/text.ts';
-import { ambiguous, given } from './names.ts';
 
 /** What a piece of a text looks like (R2). It is a warning, never a block. */
 export interface Warning {
@@ -25,11 +24,20 @@ const word = /\p{L}[\p{L}'’-]*/gu;
 // "St. Louis", "San Antonio": a town.
 const town = /(?:^|[^\p{L}])(?:st\.?|saint|san|santa|santo) $/iu;
 
+/** Given names, folded, and those of them that are words or places too. They are data: they come with the app's content. */
+export interface Names {
+  given: ReadonlySet<string>;
+  ambiguous: ReadonlySet<string>;
+}
+
+/** The names in a set each, of the texts that the content has. */
+export const namesOf = (texts: Record<keyof Names, string>): Names => ({ given: new Set(texts.given.split(' ')), ambiguous: new Set(texts.ambiguous.split(' ')) });
+
 /**
  * What looks like a name, a phone number or an ID number in a text, in its
  * order, each piece once. Pure and local: no text leaves the phone for it.
  */
-export function warn(text: string): Warning[] {
+export function warn(text: string, { given, ambiguous }: Names): Warning[] {
   const found: (Warning & { at: number })[] = [];
   const add = (kind: Warning['kind'], piece: string, at: number) => {
     if (!found.some((f) => (f.word === piece && f.kind === kind) || (at < f.at + f.word.length && f.at < at + piece.length))) found.push({ kind, word: piece, at });
