@@ -8,15 +8,12 @@ import (
 	mathrand "math/rand"
 	"net/http"
 	"os"
-	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/fieldpost/fieldpost/client"
-	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
 const (
@@ -37,7 +34,11 @@ type boardsResult struct {
 	P50    float64 `json:"p50ms"`
 	P95    float64 `json:"p95ms"`
 	Worst  float64 `json:"worstms"`
-	Pushed float64 `json:"pushP95ms,omitempty"` // of the phones: until their own receipt
+	// Answered: until the board has read the answer that holds the row, before it
+	// does anything with it.
+	Answered float64 `json:"answeredP95ms,omitempty"`
+	Pushed   float64 `json:"pushP95ms,omitempty"`             // of the phones: until their own receipt
+	Pulls    float64 `json:"pullsPerBoardAndRound,omitempty"` // requests
 	// Seconds of processor that a round takes: of the server, and of all that it
 	// is measured with. Where others work on the machine they say more than the clock.
 	Server float64 `json:"serverCPUSeconds"`
@@ -47,11 +48,12 @@ type boardsResult struct {
 
 // shown collects when which report stood where.
 type shown struct {
-	mu    sync.Mutex
-	from  map[string]time.Time // report -> its push began
-	left  int                  // reports times boards that are still to come
-	all   []time.Duration
-	whole chan struct{}
+	mu       sync.Mutex
+	from     map[string]time.Time // report -> its push began
+	left     int                  // reports times boards that are still to come
+	all      []time.Duration
+	answered []time.Duration
+	whole    chan struct{}
 }
 
 // expect begins a round: each of n boards will show each of the reports.
@@ -70,7 +72,9 @@ func (s *shown) pushing(id string) {
 	s.mu.Unlock()
 }
 
-func (s *shown) on(id string) {
+// on notes that a board shows a report, whose answer it had at a time that may
+// be zero: not known.
+func (s *shown) on(id string, answered time.Time) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,6 +83,9 @@ func (s *shown) on(id string) {
 		return
 	}
 	s.all = append(s.all, now.Sub(began))
+	if !answered.IsZero() {
+		s.answered = append(s.answered, answered.Sub(began))
+	}
 	if s.left--; s.left == 0 {
 		close(s.whole)
 	}
@@ -96,126 +103,78 @@ func (s *shown) wait() int {
 }
 
 // runBoards measures phones that all post at once while boards watch: devices of
-// the client library, each with its store on the disk, and as many boards in a
-// browser as asked for. Beside it, stock PocketBase: as many creates at once,
-// and as many streams that are told of them.
-func runBoards(boards, rounds int) ([]boardsResult, error) {
-	ours, err := fieldpostBoards(boards, rounds)
-	if err != nil {
-		return nil, fmt.Errorf("fieldpost: %w", err)
+// the client library, each phone with its store on the disk, and the boards once
+// for each kind of store that is named. Beside it, stock PocketBase: as many
+// creates at once, and as many streams that are told of them.
+func runBoards(boards, rounds int, stores string) ([]boardsResult, error) {
+	var all []boardsResult
+	for store := range strings.SplitSeq(stores, ",") {
+		ours, err := fieldpostBoards(boards, rounds, store)
+		if err != nil {
+			return nil, fmt.Errorf("fieldpost: %w", err)
+		}
+		all = append(all, *ours)
 	}
 	stock, err := stockBoards(boards, rounds)
 	if err != nil {
 		return nil, fmt.Errorf("stock: %w", err)
 	}
-	return append(ours, *stock), nil
+	return append(all, *stock), nil
 }
 
-func fieldpostBoards(boards, rounds int) ([]boardsResult, error) {
-	server, stop, err := startServer("fieldpost")
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	dir, err := os.MkdirTemp("", "fieldpost-boards-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	ctx, end := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	defer func() { end(); running.Wait() }()
-	device := func(name, invite string) (*client.Device, error) {
-		d, err := client.Open(filepath.Join(dir, name+".db"), client.Options{HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2}}})
-		if err != nil {
-			return nil, err
-		}
-		running.Go(func() { <-ctx.Done(); _ = d.Close() })
-		_, err = d.Enroll(ctx, server.URL, invite, "bench")
-		return d, err
-	}
+// crowd is what one measurement repeats: a moment in which all post.
+type crowd struct {
+	server *ready
+	seen   *shown
+	// next makes the reports of a round, untimed: their ids, and what posts each.
+	next func() (ids []string, posts []func() error, err error)
+	// pulls counts the boards' requests so far; may be nil.
+	pulls func() int64
+}
 
-	seen := &shown{}
-	live := make(chan struct{}, boards)
-	broke := make(chan error, boards)
-	for i := range boards {
-		d, err := device("board"+strconv.Itoa(i), server.Board)
-		if err != nil {
-			return nil, err
-		}
-		running.Go(func() {
-			var once sync.Once
-			err := d.Watch(ctx, client.Watcher{
-				Change: func(c client.Change) {
-					if c.Collection == "observations" && c.Kind != client.Gone {
-						seen.on(c.ID)
-					}
-				},
-				State: func(s client.LiveState, _ error) {
-					if s == client.Live {
-						once.Do(func() { live <- struct{}{} })
-					}
-				},
-			})
-			if ctx.Err() == nil {
-				broke <- err
-			}
-		})
-	}
-	phones := make([]*client.Device, boardPhones)
-	r := mathrand.New(mathrand.NewSource(1))
-	for i := range phones {
-		if phones[i], err = device("phone"+strconv.Itoa(i), server.Invite); err != nil {
-			return nil, err
-		}
-		if _, err := phones[i].Push(ctx); err != nil {
-			return nil, err
-		}
-	}
-	for range boards {
-		select {
-		case <-live:
-		case err := <-broke:
-			return nil, err
-		case <-time.After(boardsWithin):
-			return nil, errors.New("a board is not live after 30 s")
-		}
-	}
-
-	result := boardsResult{What: "fieldpost: push to row, boards of the client library", Phones: boardPhones, Boards: boards, Rounds: rounds}
+// measure runs the rounds.
+func (c *crowd) measure(result *boardsResult) error {
 	var receipts []time.Duration
-	begun, err := begin(server)
+	var pulls int64
+	begun, err := begin(c.server)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for range rounds {
+	if c.pulls != nil {
+		pulls = c.pulls()
+	}
+	for range result.Rounds {
 		time.Sleep(boardsRest)
-		var ids []string
-		for _, p := range phones {
-			saved, err := p.Do(client.Op{Op: wire.OpCreate, Collection: "observations", Fields: observation(r, server.Site)})
-			if err != nil {
-				return nil, err
-			}
-			ids = append(ids, saved.IDs[0])
-		}
-		seen.expect(ids, boards)
-		took, err := together(phones, func(i int, p *client.Device) error {
-			seen.pushing(ids[i])
-			report, err := p.Push(ctx)
-			if err == nil && report.Sent != 1 {
-				err = fmt.Errorf("sent %d", report.Sent)
-			}
+		ids, posts, err := c.next()
+		if err != nil {
 			return err
+		}
+		c.seen.expect(ids, result.Boards)
+		took, err := together(posts, func(i int, post func() error) error {
+			c.seen.pushing(ids[i])
+			return post()
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		receipts = append(receipts, took...)
-		result.Missed += seen.wait()
+		result.Missed += c.seen.wait()
 	}
-	result.settle(seen.all)
+	if c.pulls != nil {
+		result.Pulls = float64(c.pulls()-pulls) / float64(result.Boards*result.Rounds)
+	}
+	if err := begun.end(result); err != nil {
+		return err
+	}
+	if len(c.seen.all) > 0 {
+		t := timesOf("", c.seen.all)
+		result.P50, result.P95, result.Worst = t.P50, t.P95, float64(c.seen.all[len(c.seen.all)-1].Microseconds())/1000
+	}
+	if len(c.seen.answered) > 0 {
+		result.Answered = timesOf("", c.seen.answered).P95
+	}
 	result.Pushed = timesOf("", receipts).P95
-	return []boardsResult{result}, begun.end(&result)
+	return nil
 }
 
 // effort is what the processors had done for us when the rounds began, seconds.
@@ -224,10 +183,14 @@ type effort struct {
 	theirs, ours float64
 }
 
-// begin starts the count, and a server's profile anew.
+// begin starts the count, a server's profile anew, and one of what it is
+// measured with.
 func begin(server *ready) (*effort, error) {
 	if profileTo != "" {
 		if err := syscall.Kill(server.PID, syscall.SIGUSR1); err != nil {
+			return nil, err
+		}
+		if err := profile(fmt.Sprintf("clients-of-%d", server.PID)); err != nil {
 			return nil, err
 		}
 	}
@@ -240,6 +203,7 @@ func begin(server *ready) (*effort, error) {
 }
 
 func (e *effort) end(r *boardsResult) error {
+	pprof.StopCPUProfile()
 	theirs, err := processor(e.server.PID)
 	if err != nil {
 		return err
@@ -290,14 +254,6 @@ func together[T any](all []T, work func(i int, one T) error) ([]time.Duration, e
 	return took, errors.Join(errs...)
 }
 
-func (r *boardsResult) settle(all []time.Duration) {
-	if len(all) == 0 {
-		return
-	}
-	t := timesOf("", all)
-	r.P50, r.P95, r.Worst = t.P50, t.P95, float64(all[len(all)-1].Microseconds())/1000
-}
-
 // stockBoards is stock PocketBase's own way: subscriptions to the collection,
 // whose events carry the record.
 func stockBoards(boards, rounds int) (*boardsResult, error) {
@@ -320,47 +276,30 @@ func stockBoards(boards, rounds int) (*boardsResult, error) {
 				if err != nil {
 					return
 				}
-				seen.on(id)
+				seen.on(id, time.Time{})
 			}
 		}()
 	}
 	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: boardPhones}}
 	r := mathrand.New(mathrand.NewSource(1))
-	result := boardsResult{What: "stock: create to event", Phones: boardPhones, Boards: boards, Rounds: rounds}
-	var receipts []time.Duration
-	begun, err := begin(server)
-	if err != nil {
-		return nil, err
-	}
-	for range rounds {
-		time.Sleep(boardsRest)
-		var ids []string
-		var bodies [][]byte
+	of := &crowd{server: server, seen: seen, next: func() (ids []string, posts []func() error, err error) {
 		for range boardPhones {
 			doc := observation(r, server.Site)
 			id := recordID(r)
 			doc["id"] = id
 			body, err := json.Marshal(doc)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			ids, bodies = append(ids, id), append(bodies, body)
+			ids, posts = append(ids, id), append(posts, func() error {
+				_, err := post(c, server.URL+"/api/collections/observations/records", server.Token, body, false)
+				return err
+			})
 		}
-		seen.expect(ids, boards)
-		took, err := together(bodies, func(i int, body []byte) error {
-			seen.pushing(ids[i])
-			_, err := post(c, server.URL+"/api/collections/observations/records", server.Token, body, false)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		receipts = append(receipts, took...)
-		result.Missed += seen.wait()
-	}
-	result.settle(seen.all)
-	result.Pushed = timesOf("", receipts).P95
-	return &result, begun.end(&result)
+		return ids, posts, nil
+	}}
+	result := &boardsResult{What: "stock: create to event", Phones: boardPhones, Boards: boards, Rounds: rounds}
+	return result, of.measure(result)
 }
 
 // record waits for an event, and gives the id of its record.
@@ -390,8 +329,8 @@ func printBoards(all []boardsResult) {
 	if len(all) == 0 {
 		return
 	}
-	fmt.Printf("\n| phones that post at once, boards that watch | phones | boards | p50 ms | p95 ms | worst ms | receipt p95 ms | server CPU s a round | clients CPU s | missed |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Printf("\n| phones that post at once, boards that watch | phones | boards | p50 ms | p95 ms | worst ms | answer read p95 ms | receipt p95 ms | pulls a board | server CPU s a round | clients CPU s | missed |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range all {
-		fmt.Printf("| %s | %d | %d | %.0f | %.0f | %.0f | %.0f | %.2f | %.2f | %d |\n", r.What, r.Phones, r.Boards, r.P50, r.P95, r.Worst, r.Pushed, r.Server, r.Others, r.Missed)
+		fmt.Printf("| %s | %d | %d | %.0f | %.0f | %.0f | %.0f | %.0f | %.1f | %.2f | %.2f | %d |\n", r.What, r.Phones, r.Boards, r.P50, r.P95, r.Worst, r.Answered, r.Pushed, r.Pulls, r.Server, r.Others, r.Missed)
 	}
 }

@@ -51,9 +51,10 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each size of push and pull")
 	flag.StringVar(&o.only, "only", "push,link,live,boards,apps,scale", "the parts to measure")
 	flag.IntVar(&o.boards, "boards", 100, "boards that watch, of the part boards")
+	flag.StringVar(&o.stores, "boards-store", "disk,none", "where those boards keep the rows: disk, memory, none; several with commas")
 	flag.IntVar(&o.large, "large", scaleLarge, "records of the large database, in steps of ten thousand")
 	flag.StringVar(&o.json, "json", "", "write the report to this file as JSON too")
-	flag.StringVar(&profileTo, "profile", "", "write each server's CPU profile to this name and its kind")
+	flag.StringVar(&profileTo, "profile", "", "write the CPU profiles of servers and of their clients into this folder")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -65,6 +66,7 @@ type options struct {
 	sizes, only, json string
 	rounds, large     int
 	boards            int
+	stores            string
 }
 
 // ratio compares two ways of one run: how many times as many documents a
@@ -207,7 +209,7 @@ func (r *report) live() (err error) {
 
 func (r *report) boards(o options) (err error) {
 	// A round of the boards is one moment; many are needed for a tail.
-	if r.Boards, err = runBoards(o.boards, 3*o.rounds); err != nil {
+	if r.Boards, err = runBoards(o.boards, 3*o.rounds, o.stores); err != nil {
 		return err
 	}
 	missed := 0

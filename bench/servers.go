@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime/pprof"
 	"syscall"
 	"time"
@@ -34,9 +35,9 @@ type ready struct {
 	PID    int    `json:"pid"`
 }
 
-// profileTo is the beginning of the names under which servers write their CPU
-// profiles; the kind of server follows. Empty: they write none. It reaches them
-// by their environment.
+// profileTo is the folder into which servers, and the clients of the part
+// boards, write their CPU profiles: kind, process, ".cpu". Empty: they write
+// none. It reaches servers by their environment.
 var profileTo string
 
 const profileEnv = "FIELDPOST_BENCH_PROFILE"
@@ -168,11 +169,17 @@ func child(kind, dir, addr string) error {
 
 // profile begins a CPU profile, if one is wanted.
 func profile(kind string) error {
-	name := os.Getenv(profileEnv)
-	if name == "" {
+	dir := profileTo
+	if dir == "" {
+		dir = os.Getenv(profileEnv)
+	}
+	if dir == "" {
 		return nil
 	}
-	out, err := os.Create(name + "." + kind)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	out, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%d.cpu", kind, os.Getpid())))
 	if err != nil {
 		return err
 	}
