@@ -37,6 +37,13 @@ type Reference struct {
 type ExpressionError struct {
 	At      int // the character, counted from 1
 	Message string
+
+	code, format string
+	args         []any
+}
+
+func expressionError(code string, at int, format string, args ...any) *ExpressionError {
+	return &ExpressionError{At: at, Message: fmt.Sprintf(format, args...), code: code, format: format, args: args}
 }
 
 func (e *ExpressionError) Error() string {
@@ -67,15 +74,15 @@ type node func(scope) any
 func ParseExpression(text string) (*Expression, error) {
 	switch {
 	case len(text) > MaxExpression:
-		return nil, &ExpressionError{1, fmt.Sprintf("longer than %d bytes", MaxExpression)}
+		return nil, expressionError("condition_long", 1, "longer than %d bytes", MaxExpression)
 	case !utf8.ValidString(text):
-		return nil, &ExpressionError{1, "is no valid text"}
+		return nil, expressionError("condition_text", 1, "is no valid text")
 	}
 	p := &expressionParser{text: text, out: &Expression{}}
 	p.next()
 	root := p.or()
 	if p.err == nil && p.token.kind != atEnd {
-		p.fail(p.token.at, "%s is not expected here", p.token.quoted())
+		p.fail("condition_unexpected", p.token.at, "%s is not expected here", p.token.quoted())
 	}
 	if p.err != nil {
 		return nil, p.err
@@ -119,9 +126,9 @@ type expressionParser struct {
 }
 
 // fail keeps the first thing that is wrong, and ends the reading.
-func (p *expressionParser) fail(at int, format string, args ...any) {
+func (p *expressionParser) fail(code string, at int, format string, args ...any) {
 	if p.err == nil {
-		p.err = &ExpressionError{p.character(at), fmt.Sprintf(format, args...)}
+		p.err = expressionError(code, p.character(at), format, args...)
 	}
 	p.token, p.pos = token{kind: atEnd, at: len(p.text)}, len(p.text)
 }
@@ -170,15 +177,15 @@ func (p *expressionParser) next() {
 	case '"', '\'':
 		n := strings.IndexByte(rest[1:], rest[0])
 		if n < 0 {
-			p.fail(at, "a text begins that has no end")
+			p.fail("condition_open_text", at, "a text begins that has no end")
 			return
 		}
 		take(aQuote, rest[1:1+n], n+2)
 	case '$':
-		p.fail(at, "a name must stand as ${name}")
+		p.fail("condition_name", at, "a name must stand as ${name}")
 	default:
 		r, _ := utf8.DecodeRuneInString(rest)
-		p.fail(at, "%q is not known", r)
+		p.fail("condition_unknown", at, "%q is not known", r)
 	}
 }
 
@@ -211,7 +218,7 @@ func (p *expressionParser) comparison() node {
 	p.next()
 	b := p.value()
 	if t := p.token; t.kind == aSymbol && strings.ContainsAny(t.text, "=<>") {
-		p.fail(t.at, "two comparisons in a row; put one in parentheses")
+		p.fail("condition_two", t.at, "two comparisons in a row; put one in parentheses")
 	}
 	return func(s scope) any { return compare(op.text, a(s), b(s)) }
 }
@@ -244,7 +251,7 @@ func (p *expressionParser) value() node {
 		return p.call(t)
 	}
 	if p.err == nil {
-		p.fail(t.at, "a value is missing before %s", t.quoted())
+		p.fail("condition_value", t.at, "a value is missing before %s", t.quoted())
 	}
 	return nil
 }
@@ -253,12 +260,12 @@ func (p *expressionParser) call(t token) node {
 	counts := map[string]int{"not": 1, "selected": 2, "true": 0, "false": 0}
 	want, known := counts[t.text]
 	if !known {
-		p.fail(t.at, "%q is no function here; there are not, selected, true and false", t.text)
+		p.fail("condition_function", t.at, "%q is no function here; there are not, selected, true and false", t.text)
 		return nil
 	}
 	p.next()
 	if p.token.kind != aSymbol || p.token.text != "(" {
-		p.fail(p.token.at, "( is missing after %s", t.text)
+		p.fail("condition_open", p.token.at, "( is missing after %s", t.text)
 		return nil
 	}
 	p.enter(t)
@@ -267,7 +274,7 @@ func (p *expressionParser) call(t token) node {
 	for n := range want {
 		if n > 0 {
 			if p.token.kind != aSymbol || p.token.text != "," {
-				p.fail(p.token.at, "%s takes %d values", t.text, want)
+				p.fail("condition_values", p.token.at, "%s takes %d values", t.text, want)
 				return nil
 			}
 			p.next()
@@ -286,14 +293,14 @@ func (p *expressionParser) call(t token) node {
 
 func (p *expressionParser) enter(t token) {
 	if p.depth++; p.depth > MaxNesting {
-		p.fail(t.at, "nested more than %d deep", MaxNesting)
+		p.fail("condition_deep", t.at, "nested more than %d deep", MaxNesting)
 	}
 }
 
 func (p *expressionParser) leave() {
 	p.depth--
 	if p.token.kind != aSymbol || p.token.text != ")" {
-		p.fail(p.token.at, ") is missing before %s", p.token.quoted())
+		p.fail("condition_close", p.token.at, ") is missing before %s", p.token.quoted())
 		return
 	}
 	p.next()

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -127,6 +129,23 @@ type Fault struct {
 	Item     string `json:"item,omitempty"`
 	Language string `json:"language,omitempty"`
 	Message  string `json:"message"`
+	// Code is permanent, and one of Codes: a screen says it in its own language.
+	// "" of what concerns a folder and no single form. Args are what the message
+	// names, in its order.
+	Code string   `json:"code,omitempty"`
+	Args []string `json:"args,omitempty"`
+}
+
+// found makes a Fault of a form.
+func found(code, item, language, format string, args ...any) Fault {
+	f := Fault{Item: item, Language: language, Message: fmt.Sprintf(format, args...), Code: code}
+	for _, a := range args {
+		if n, ok := a.(float64); ok {
+			a = strconv.FormatFloat(math.Round(n*10)/10, 'f', -1, 64)
+		}
+		f.Args = append(f.Args, fmt.Sprint(a))
+	}
+	return f
 }
 
 // String names file, item and language before what is wrong.
@@ -249,21 +268,21 @@ var groupForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 func (f *Form) Faults() []Fault {
 	var faults []Fault
 	item := ""
-	say := func(language, format string, args ...any) {
-		faults = append(faults, Fault{Item: item, Language: language, Message: fmt.Sprintf(format, args...)})
+	say := func(code, language, format string, args ...any) {
+		faults = append(faults, found(code, item, language, format, args...))
 	}
 	if f.Format != Format {
-		say("", "format %d is not %d", f.Format, Format)
+		say("format", "", "format %d is not %d", f.Format, Format)
 	}
 	if !keyForm.MatchString(f.Key) {
-		say("", "key %q is not a short lower-case word", f.Key)
+		say("key", "", "key %q is not a short lower-case word", f.Key)
 	}
 	if f.Version < 1 {
-		say("", "version %d is below 1", f.Version)
+		say("version", "", "version %d is below 1", f.Version)
 	}
 	for _, language := range Languages {
 		if title, _, _ := f.Title(language); strings.TrimSpace(title) == "" {
-			say(language, "title is missing")
+			say("title_missing", language, "title is missing")
 		}
 	}
 	group := ""
@@ -271,47 +290,47 @@ func (f *Form) Faults() []Fault {
 	for _, r := range f.Survey {
 		item = r.Name
 		if r.Type != EndGroup && seen[r.Name] {
-			say("", "the name stands twice")
+			say("name_twice", "", "the name stands twice")
 		}
 		switch {
 		case r.Type == EndGroup:
 			if group == "" {
-				say("", "a group ends that did not begin")
+				say("group_not_begun", "", "a group ends that did not begin")
 			}
 			if !r.isBare() {
-				say("", "the end of a group says more than its type")
+				say("group_end_more", "", "the end of a group says more than its type")
 			}
 			group = ""
 			continue
 		case r.Type == BeginGroup:
 			if !groupForm.MatchString(r.Name) {
-				say("", "the name of the group is not a short lower-case word")
+				say("group_name", "", "the name of the group is not a short lower-case word")
 			}
 			if group != "" {
-				say("", "the group begins inside of %s", group)
+				say("group_inside", "", "the group begins inside of %s", group)
 			}
 			group = r.Name
 		case r.Type != YesNo:
-			say("", "type %q is not %s, %s or %s", r.Type, YesNo, BeginGroup, EndGroup)
+			say("type", "", "type %q is not %s, %s or %s", r.Type, YesNo, BeginGroup, EndGroup)
 		default:
 			r.itemFaults(say)
 			if group == "" {
-				say("", "the item stands in no group")
+				say("group_missing", "", "the item stands in no group")
 			}
 		}
 		seen[r.Name] = true
 		for _, language := range Languages {
 			if strings.TrimSpace(r.Words(language).Label) == "" {
-				say(language, "label is missing")
+				say("label_missing", language, "label is missing")
 			}
 		}
 	}
 	item = ""
 	if group != "" {
-		say("", "group %s does not end", group)
+		say("group_not_ended", "", "group %s does not end", group)
 	}
 	if len(f.Items()) == 0 {
-		say("", "there are no items")
+		say("items_missing", "", "there are no items")
 	}
 	faults = append(faults, f.choiceFaults()...)
 	return append(faults, f.conditionFaults()...)
@@ -323,21 +342,21 @@ func (r Row) isBare() bool {
 		!r.Required && r.Words("en") == Words{} && r.Words("es") == Words{}
 }
 
-func (r Row) itemFaults(say func(language, format string, args ...any)) {
+func (r Row) itemFaults(say func(code, language, format string, args ...any)) {
 	if !idForm.MatchString(r.Name) {
-		say("", "the name is not of the form setting.number")
+		say("name", "", "the name is not of the form setting.number")
 	}
 	if r.Weight != Context && r.Weight != Strong && r.Weight != Emergency {
-		say("", "weight %q is not context, strong or emergency", r.Weight)
+		say("weight", "", "weight %q is not context, strong or emergency", r.Weight)
 	}
 	if r.Form != Sex && r.Form != Labor && r.Form != Both {
-		say("", "form %q is not sex, labor or both", r.Form)
+		say("form", "", "form %q is not sex, labor or both", r.Form)
 	}
 	for _, language := range Languages {
 		switch review := r.Words(language).Review; review {
 		case "", AwaitingReview, AwaitingNative:
 		default:
-			say(language, "review %q is neither %q nor %q", review, AwaitingReview, AwaitingNative)
+			say("review_word", language, "review %q is neither %q nor %q", review, AwaitingReview, AwaitingNative)
 		}
 	}
 }
@@ -348,18 +367,18 @@ func (f *Form) choiceFaults() []Fault {
 	var names []string
 	for _, c := range f.Choices {
 		if c.List != YesNoList {
-			faults = append(faults, Fault{Item: c.Name, Message: fmt.Sprintf("a choice of the list %q, which no item has", c.List)})
+			faults = append(faults, found("choice_list", c.Name, "", "a choice of the list %q, which no item has", c.List))
 			continue
 		}
 		names = append(names, c.Name)
 		for _, language := range Languages {
 			if strings.TrimSpace(c.Label(language)) == "" {
-				faults = append(faults, Fault{Item: c.Name, Language: language, Message: "label of the choice is missing"})
+				faults = append(faults, found("choice_label", c.Name, language, "label of the choice is missing"))
 			}
 		}
 	}
 	if !slices.Equal(names, []string{"yes", "no", "unsure"}) {
-		faults = append(faults, Fault{Message: fmt.Sprintf("the choices of %s are not yes, no and unsure", YesNoList)})
+		faults = append(faults, found("choices", "", "", "the choices of %s are not yes, no and unsure", YesNoList))
 	}
 	return faults
 }
@@ -378,25 +397,25 @@ func (f *Form) conditionFaults() []Fault {
 			if condition.text == "" {
 				continue
 			}
-			say := func(format string, args ...any) {
-				faults = append(faults, Fault{Item: r.Name, Message: condition.member + ": " + fmt.Sprintf(format, args...)})
+			say := func(code, format string, args ...any) {
+				faults = append(faults, found(code, r.Name, "", "%s: "+format, append([]any{condition.member}, args...)...))
 			}
 			if r.Type != YesNo {
-				say("only an item may have one")
+				say("condition_place", "only an item may have one")
 				continue
 			}
 			e, err := ParseExpression(condition.text)
-			if err != nil {
-				say("%v", err)
+			if wrong, ok := errors.AsType[*ExpressionError](err); ok {
+				say(wrong.code, "at character %d: "+wrong.format, append([]any{wrong.At}, wrong.args...)...)
 				continue
 			}
 			for _, n := range e.Names() {
 				if !before[n.Name] {
-					say("at character %d: there is no item %s before this one", n.At, n.Name)
+					say("condition_before", "at character %d: there is no item %s before this one", n.At, n.Name)
 				}
 			}
 			if e.Own() && !condition.own {
-				say("asks for its own answer (.), which is not there yet")
+				say("condition_own", "asks for its own answer (.), which is not there yet")
 			}
 		}
 		if r.IsItem() {

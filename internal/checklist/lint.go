@@ -91,7 +91,7 @@ func LintForm(fsys fs.FS, file string, data []byte) (*Form, []Fault, error) {
 	l.file = file
 	form, err := decodeForm(data)
 	if err != nil {
-		l.say("", "", "%v", err)
+		l.find("unreadable", "", "", "%v", err)
 		return nil, l.faults, nil
 	}
 	for _, f := range form.Faults() {
@@ -100,7 +100,7 @@ func LintForm(fsys fs.FS, file string, data []byte) (*Form, []Fault, error) {
 	}
 	l.form(form)
 	if form.Venue == "" {
-		l.say("", "", "venue is missing: the kind of place")
+		l.find("venue_missing", "", "", "venue is missing: the kind of place")
 	}
 	return form, l.faults, nil
 }
@@ -142,7 +142,14 @@ func (l *linter) readCore() {
 }
 
 func (l *linter) say(item, language, format string, args ...any) {
-	l.faults = append(l.faults, Fault{l.file, item, language, fmt.Sprintf(format, args...)})
+	l.faults = append(l.faults, Fault{File: l.file, Item: item, Language: language, Message: fmt.Sprintf(format, args...)})
+}
+
+// find says what may be wrong with a single form, and so stands on a screen.
+func (l *linter) find(code, item, language, format string, args ...any) {
+	f := found(code, item, language, format, args...)
+	f.File = l.file
+	l.faults = append(l.faults, f)
 }
 
 // read gives the file's form, with what is wrong with its shape said already;
@@ -172,7 +179,7 @@ func (l *linter) form(f *Form) {
 	for _, language := range Languages {
 		title, seenBy, review := f.Title(language)
 		if seenBy == "" {
-			l.say("", language, "seen_by is missing")
+			l.find("seen_by_missing", "", language, "seen_by is missing")
 		}
 		l.text("", language, title, seenBy)
 		l.review("", language, review, false)
@@ -200,7 +207,7 @@ func (l *linter) item(r Row) {
 	for _, language := range Languages {
 		w := r.Words(language)
 		if strings.TrimSpace(w.ReadAloud) == "" {
-			l.say(r.Name, language, "read_aloud is missing")
+			l.find("read_aloud_missing", r.Name, language, "read_aloud is missing")
 		}
 		if w.Hint != "" {
 			hints++
@@ -212,20 +219,20 @@ func (l *linter) item(r Row) {
 	if hints != 0 && hints != len(Languages) {
 		for _, language := range Languages {
 			if r.Words(language).Hint == "" {
-				l.say(r.Name, language, "hint is missing, and another language has one")
+				l.find("hint_missing", r.Name, language, "hint is missing, and another language has one")
 			}
 		}
 	}
 	l.icon(r)
 	if r.NoticedBy == "" {
-		l.say(r.Name, "", "noticed_by is missing: who sees it")
+		l.find("noticed_by_missing", r.Name, "", "noticed_by is missing: who sees it")
 	}
 	if len(r.Sources) == 0 {
-		l.say(r.Name, "", "names no source")
+		l.find("source_missing", r.Name, "", "names no source")
 	}
 	for _, code := range r.Sources {
 		if _, there := l.sources[code]; !there {
-			l.say(r.Name, "", "source %s is not in sources.json", code)
+			l.find("source_unknown", r.Name, "", "source %s is not in sources.json", code)
 		}
 	}
 }
@@ -233,17 +240,18 @@ func (l *linter) item(r Row) {
 func (l *linter) icon(r Row) {
 	switch {
 	case r.Icon == "":
-		l.say(r.Name, "", "icon is missing")
+		l.find("icon_missing", r.Name, "", "icon is missing")
 	case !l.icons[r.Icon]:
-		l.say(r.Name, "", "there is no icons/%s.svg", r.Icon)
+		l.find("icon_unknown", r.Name, "", "there is no icons/%s.svg", r.Icon)
 	}
 }
 
 // text holds what is shown or said to words.json.
 func (l *linter) text(item, language string, texts ...string) {
 	for _, text := range texts {
-		for _, wrong := range l.words.Wrong(language, text) {
-			l.say(item, language, "%s", wrong)
+		for _, wrong := range l.words.wrong(language, text) {
+			wrong.File, wrong.Item, wrong.Language = l.file, item, language
+			l.faults = append(l.faults, wrong)
 		}
 	}
 }
@@ -260,7 +268,7 @@ func (l *linter) review(item, language, review string, ours bool) {
 	}
 	// A review that was done takes the mark away: see docs/CONTENT.md.
 	if review != want {
-		l.say(item, language, "review is %q, and should be %q", review, want)
+		l.find("review_state", item, language, "review is %q, and should be %q", review, want)
 	}
 }
 
@@ -272,7 +280,7 @@ func (l *linter) sentences(item, language string, w Words) {
 				continue
 			}
 			if value, ok := y.Measure(sentence); ok && !y.Within(value, y.Sentence) {
-				l.say(item, language, "%s is hard to read (%s %.1f, the bound is %g): %q", part.member, y.Formula, value, y.Sentence, sentence)
+				l.find("sentence_hard", item, language, "%s is hard to read (%s %.1f, the bound is %g): %q", part.member, y.Formula, value, y.Sentence, sentence)
 			}
 		}
 	}
@@ -282,7 +290,7 @@ func (l *linter) sentences(item, language string, w Words) {
 func (l *linter) hard(f *Form, language string) {
 	y := Yardsticks[language]
 	if value, ok := f.Reading(language); ok && !y.Within(value, y.Form) {
-		l.say("", language, "the form is hard to read as a whole (%s %.1f, the bound is %g)", y.Formula, value, y.Form)
+		l.find("form_hard", "", language, "the form is hard to read as a whole (%s %.1f, the bound is %g)", y.Formula, value, y.Form)
 	}
 }
 
@@ -308,33 +316,33 @@ func (l *linter) order(f *Form) {
 	}
 	for n := range own {
 		if want := fmt.Sprintf("%s.%02d", f.Key, n+1); !there[want] {
-			l.say(want, "", "is missing: the setting's %d items are numbered from 01", len(own))
+			l.find("numbering", want, "", "is missing: the setting's %d items are numbered from 01", len(own))
 		}
 	}
 	for n, r := range f.Items()[:len(own)] {
 		if r.Name != own[n].Name {
-			l.say(r.Name, "", "an item of the core stands before the setting's own are done")
+			l.find("core_order", r.Name, "", "an item of the core stands before the setting's own are done")
 			break
 		}
 	}
 	if len(shown) > MaxCore {
-		l.say("", "", "shows %d items of the core; %d is the most", len(shown), MaxCore)
+		l.find("core_many", "", "", "shows %d items of the core; %d is the most", len(shown), MaxCore)
 	}
 	for _, r := range shown {
 		want, there := l.core[r.Name]
 		if !there {
 			if len(l.core) > 0 {
-				l.say(r.Name, "", "there is no such item in the core")
+				l.find("core_unknown", r.Name, "", "there is no such item in the core")
 			}
 			continue
 		}
 		for _, language := range Languages {
 			if r.Words(language) != want.Words(language) {
-				l.say(r.Name, language, "is not worded as in the core")
+				l.find("core_words", r.Name, language, "is not worded as in the core")
 			}
 		}
 		if r.Weight != want.Weight || r.Form != want.Form || r.Icon != want.Icon || r.Required != want.Required {
-			l.say(r.Name, "", "weight, form, icon or required is not as in the core")
+			l.find("core_fields", r.Name, "", "weight, form, icon or required is not as in the core")
 		}
 	}
 }

@@ -27,7 +27,15 @@ type RefusedWord struct {
 
 // Wrong tells what a text says that it should not, in plain sentences.
 func (l WordList) Wrong(language, text string) []string {
-	var wrong []string
+	var said []string
+	for _, f := range l.wrong(language, text) {
+		said = append(said, f.Message)
+	}
+	return said
+}
+
+func (l WordList) wrong(language, text string) []Fault {
+	var wrong []Fault
 	said := tokens(text)
 	for _, refused := range l.Refused[language] {
 		rest := said
@@ -36,14 +44,14 @@ func (l WordList) Wrong(language, text string) []string {
 		}
 		for _, word := range refused.Words {
 			if at := find(rest, word); at >= 0 {
-				wrong = append(wrong, fmt.Sprintf("says %q; say: %s", rest[at], refused.Say))
+				wrong = append(wrong, found("word_refused", "", "", "says %q; say: %s", rest[at], refused.Say))
 				break
 			}
 		}
 	}
 	for _, origin := range l.Origins[language] {
 		if at := find(said, origin); at >= 0 {
-			wrong = append(wrong, fmt.Sprintf("%q names where somebody comes from; say what is seen", said[at]))
+			wrong = append(wrong, found("word_origin", "", "", "%q names where somebody comes from; say what is seen", said[at]))
 			break
 		}
 	}

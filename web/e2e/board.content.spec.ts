@@ -66,6 +66,9 @@ test('[CONTENT] a draft, both languages side by side and on a phone, is publishe
   await type('our_lot.01', 0, 'A van parks far from the light.');
   await type('our_lot.01', 1, '');
   await expect(item('our_lot.01').getByText('label is missing')).toBeVisible();
+  await page.locator('.side-foot').getByRole('button', { name: board.t('language') }).click();
+  await expect(page.locator('.finding').getByText('falta lo que se vio')).toBeVisible();
+  await page.locator('.side-foot').getByRole('button', { name: 'English' }).click();
   await board.button('draft.publish').click();
   await page.getByLabel(board.t('draft.publish.why')).fill('it is said more plainly');
   await page.getByRole('button', { name: board.t('draft.publish.do', { version: 2 }) }).click();

@@ -43,11 +43,13 @@ export interface Form {
   choices: unknown[];
 }
 
-/** What is wrong with a form; the server's words, in English. */
+/** What is wrong with a form: the server's words, in English, and a permanent code with what they name. */
 export interface Finding {
   item?: string;
   language?: string;
   message: string;
+  code?: string;
+  args?: string[];
 }
 
 /** What sets a form apart from the version in force. */

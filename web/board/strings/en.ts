@@ -1,5 +1,6 @@
 import type { Text } from '../../ui/text.ts';
 import { contentEn } from './content.en.ts';
+import { lintEn } from './lint.en.ts';
 import { mapEn } from './map.en.ts';
 import { outEn } from './out.en.ts';
 import { photosEn } from './photos.en.ts';
@@ -260,6 +261,7 @@ export const en = {
   ...photosEn,
   ...wrongEn,
   ...contentEn,
+  ...lintEn,
   ...mapEn,
   ...workEn,
 } as const satisfies Record<string, Text>;

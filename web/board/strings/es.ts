@@ -1,6 +1,7 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
 import { contentEs } from './content.es.ts';
+import { lintEs } from './lint.es.ts';
 import { mapEs } from './map.es.ts';
 import { outEs } from './out.es.ts';
 import { photosEs } from './photos.es.ts';
@@ -261,6 +262,7 @@ export const es: Translation<typeof en> = {
   ...photosEs,
   ...wrongEs,
   ...contentEs,
+  ...lintEs,
   ...mapEs,
   ...workEs,
 };
