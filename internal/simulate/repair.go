@@ -148,6 +148,7 @@ func (m *model) repaired(one wire.Repaired) {
 				continue
 			}
 			m.touchedByPerson(p, s.stamp)
+			m.dealt[s.stamp] = true
 			if one.State == "released" {
 				m.taken[s.stamp+" "+s.mark] = s.ops
 			}

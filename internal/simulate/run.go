@@ -56,7 +56,8 @@ func (r *run) seen() bool {
 // run is one run.
 type run struct {
 	script  *Script
-	tamper  *Tamper
+	given   *Tamper // nil: none
+	tamper  *Tamper // never nil
 	folder  string
 	keepLog bool
 	verbose func(string)
@@ -76,6 +77,7 @@ type run struct {
 	healing bool
 
 	content map[string]map[string]map[string]any // see listed
+	shown   listsOf
 
 	model *model
 	trace hash.Hash
@@ -117,32 +119,31 @@ type nap struct {
 	done chan struct{}
 }
 
-// Run runs a script in a bubble of its own, which the caller has made
-// (synctest.Test). The error is of the simulation itself.
-func Run(script *Script, tamper *Tamper, keepLog bool) (res Result, err error) {
-	r := &run{script: script, tamper: tamper, keepLog: keepLog, trace: sha256.New(), names: map[string]string{}, content: map[string]map[string]map[string]any{}}
+// newRun makes a run with a folder of its own.
+func newRun(script *Script, tamper *Tamper, keepLog bool) (*run, error) {
+	r := &run{script: script, given: tamper, tamper: tamper, keepLog: keepLog, trace: sha256.New(), names: map[string]string{}, content: map[string]map[string]map[string]any{}}
 	if r.tamper == nil {
 		r.tamper = &Tamper{}
 	}
+	var err error
 	if r.folder, err = os.MkdirTemp(workplace(), "fieldpost-run-"); err != nil {
-		return res, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(r.folder)) }()
-	defer func() {
-		if e := r.end(); e != nil {
-			err = errors.Join(err, e)
-		}
-		synctest.Wait()
-	}()
 	r.model = newModel(r)
 	r.home = filepath.Join(r.folder, "server")
-	if err := unpack(r.home); err != nil {
+	return r, nil
+}
+
+// Run runs a script in a bubble of its own, which the caller has made
+// (synctest.Test); what Prepare makes has to be there. The error is of the
+// simulation itself.
+func Run(script *Script, tamper *Tamper, keepLog bool) (res Result, err error) {
+	r, err := newRun(script, tamper, keepLog)
+	if err != nil {
 		return res, err
 	}
-	if err := r.boot(); err != nil {
-		return res, err
-	}
-	if err := r.settle(); err != nil {
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.start(); err != nil {
 		return res, err
 	}
 	for i := range script.Steps {
@@ -165,9 +166,12 @@ func Run(script *Script, tamper *Tamper, keepLog bool) (res Result, err error) {
 	if err := r.checkAll(); err != nil {
 		return r.res, fmt.Errorf("check: %w", err)
 	}
-	r.res.Trace = hex.EncodeToString(r.trace.Sum(nil))[:24]
+	r.res.Trace = r.hash()
 	return r.res, nil
 }
+
+// hash stands for all that has happened so far.
+func (r *run) hash() string { return hex.EncodeToString(r.trace.Sum(nil))[:24] }
 
 // end frees what the run holds.
 func (r *run) end() error {

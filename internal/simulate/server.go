@@ -222,8 +222,13 @@ func makeTemplate() (files map[string][]byte, err error) {
 	if err := v.stop(); err != nil {
 		return nil, err
 	}
-	files = map[string][]byte{}
-	err = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+	return readFolder(dir)
+}
+
+// readFolder gives the files of a folder and of those in it, by their names there.
+func readFolder(dir string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
 			return err
 		}
@@ -235,6 +240,20 @@ func makeTemplate() (files map[string][]byte, err error) {
 		return err
 	})
 	return files, err
+}
+
+// writeFolder is the way back.
+func writeFolder(files map[string][]byte, folder string) error {
+	for name, data := range files {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle makes the organizations, the sites and the superuser.
@@ -303,14 +322,5 @@ func unpack(folder string) error {
 	if template.err != nil {
 		return template.err
 	}
-	for name, data := range template.files {
-		path := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeFolder(template.files, folder)
 }

@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 
 // play runs a script in a bubble.
 func play(t *testing.T, s *Script, tamper *Tamper, keepLog bool) (res Result, err error) {
+	if synctest.Test(t, func(t *testing.T) { err = Prepare(s, tamper) }); err != nil {
+		return res, err
+	}
 	synctest.Test(t, func(t *testing.T) { res, err = Run(s, tamper, keepLog) })
 	return res, err
 }

@@ -16,24 +16,32 @@ import (
 // settle enrols everybody and gives each a first view.
 func (r *run) settle() error {
 	for i := range r.script.Phones {
-		p := r.newPhone(i)
-		r.phones = append(r.phones, p)
-		if err := p.on(); err != nil {
+		if err := r.arrive(i); err != nil {
 			return err
 		}
-		invite, err := r.server.s.Devices.MakeInvite(r.server.s.Devices.DerivedCode(p.name),
-			records.Invite{Role: p.role, Organization: p.org, Sites: p.sites})
-		if err != nil {
-			return fmt.Errorf("invite %s: %w", p.name, err)
-		}
-		r.drive(&Step{}, act{p, func() error { return p.enrol(context.Background(), invite) }})
-		if p.err != nil {
-			return fmt.Errorf("enrol %s: %w", p.name, p.err)
-		}
-		r.drive(&Step{}, act{p, p.sync})
-		if p.err != nil {
-			return fmt.Errorf("first sync of %s: %w", p.name, p.err)
-		}
+	}
+	return nil
+}
+
+// arrive enrols one of the roster and gives them a first view.
+func (r *run) arrive(i int) error {
+	p := r.newPhone(i)
+	r.phones = append(r.phones, p)
+	if err := p.on(); err != nil {
+		return err
+	}
+	invite, err := r.server.s.Devices.MakeInvite(r.server.s.Devices.DerivedCode(p.name),
+		records.Invite{Role: p.role, Organization: p.org, Sites: p.sites})
+	if err != nil {
+		return fmt.Errorf("invite %s: %w", p.name, err)
+	}
+	r.drive(&Step{}, act{p, func() error { return p.enrol(context.Background(), invite) }})
+	if p.err != nil {
+		return fmt.Errorf("enrol %s: %w", p.name, p.err)
+	}
+	r.drive(&Step{}, act{p, p.sync})
+	if p.err != nil {
+		return fmt.Errorf("first sync of %s: %w", p.name, p.err)
 	}
 	return nil
 }
