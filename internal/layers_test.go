@@ -30,7 +30,7 @@ const module = "github.com/fieldpost/fieldpost"
 // imports only from floors below its own, rooms on one floor know nothing of
 // each other. A new room gets its floor here, in the commit that makes it.
 var floors = [][]string{
-	{"content", "web", "web/signin", "pb_migrations", "internal/speccheck"},
+	{"content", "web", "web/signin", "pb_migrations", "internal/speccheck", "internal/prepared"},
 	{"internal/fault"},
 	{"internal/hlc"},
 	{"internal/wire"},
@@ -53,7 +53,7 @@ var floors = [][]string{
 // only names rooms that may not take all that lies below them.
 var only = map[string][]string{
 	// A device library that others import: it knows the wire, not the server.
-	"client": {"internal/checklist", "internal/fault", "internal/hlc", "internal/wire", "internal/merge", "internal/seal"},
+	"client": {"internal/prepared", "internal/checklist", "internal/fault", "internal/hlc", "internal/wire", "internal/merge", "internal/seal"},
 	// Commands and simulated phones speak HTTP through the client; what needs
 	// the server's inside goes through wiring.
 	"internal/cli": {"client", "content", "internal/checklist", "internal/fault", "internal/hlc", "internal/wire", "internal/seal", "internal/wiring", "internal/demo", "internal/card", "internal/odk"},

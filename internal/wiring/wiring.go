@@ -20,6 +20,7 @@ import (
 	"github.com/fieldpost/fieldpost/internal/export"
 	"github.com/fieldpost/fieldpost/internal/httpapi"
 	"github.com/fieldpost/fieldpost/internal/journal"
+	"github.com/fieldpost/fieldpost/internal/prepared"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/seal"
 	"github.com/fieldpost/fieldpost/internal/triage"
@@ -107,7 +108,14 @@ func New(app core.App, cfg Config) *Services {
 
 // DBConnect opens the databases with PocketBase's pragmas but synchronous=FULL:
 // with NORMAL a power cut takes back commits that were acknowledged (goal 1).
-func DBConnect(path string) (*dbx.DB, error) { return dbx.Open("sqlite", DataSource(path)) }
+// What their connections were asked lately they keep prepared.
+func DBConnect(path string) (*dbx.DB, error) {
+	db, err := prepared.Open("sqlite", DataSource(path), prepared.Most)
+	if err != nil {
+		return nil, err
+	}
+	return dbx.NewFromDB(db, "sqlite"), nil
+}
 
 // DataSource names a database file with the pragmas that every connection has.
 func DataSource(path string) string {
