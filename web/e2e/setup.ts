@@ -28,7 +28,8 @@ export default async function setup(): Promise<() => Promise<void>> {
   process.env.FIELDPOST_E2E_PLAIN_DIR = plain;
   if (!process.env.FIELDPOST_BINARY) {
     const replace: { [file: string]: string } = {};
-    // What is committed and is not among the new ones is in the program too, and nothing asks for it.
+    // What is committed and is not among the new ones is taken out: a page that is compressed there would be given in the place of the new one.
+    for (const f of await readdir(join(web, 'dist'), { recursive: true, withFileTypes: true })) if (f.isFile()) replace[join(f.parentPath, f.name)] = '';
     for (const f of await readdir(apps, { recursive: true, withFileTypes: true })) {
       if (f.isFile()) replace[join(web, 'dist', f.parentPath.slice(apps.length), f.name)] = join(f.parentPath, f.name);
     }
