@@ -1,11 +1,14 @@
 package access_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/records"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -16,6 +19,7 @@ type joint struct {
 	ngo, other, police           string
 	site, operation, report      string
 	worker, keisha, guest, cop   *rig.Device
+	bystander                    *rig.Device // a worker of the same organization, on no roster
 	begins, ends                 time.Time
 	outsider                     *rig.Device
 	reportTriage, reportAddendum string
@@ -28,6 +32,7 @@ func newJoint(t *testing.T) *joint {
 	j.site = j.Site("Big Stop", "", j.ngo)
 	j.worker, j.keisha = j.Enroll(access.Worker, j.ngo), j.Enroll(access.Coordinator, j.ngo)
 	j.guest, j.outsider, j.cop = j.Enroll(access.Coordinator, j.other), j.Enroll(access.Coordinator, j.other), j.Enroll(access.LawEnforcement, j.police)
+	j.bystander = j.Enroll(access.Worker, j.ngo)
 	j.begins = j.Clock.Now().UTC().Truncate(time.Second).Add(time.Hour)
 	j.ends = j.begins.Add(2 * time.Hour)
 	var v wire.Verdict
@@ -77,23 +82,27 @@ func (j *joint) at(t time.Time) { j.Clock.Add(t.Sub(j.Clock.Now())) }
 
 func TestOperations(t *testing.T) {
 	const all = "operation site report triage addendum "
-	t.Run("[ACCESS] who is on a roster sees the operation while it lasts, coordinators its reports too, and not a second longer", func(t *testing.T) {
+	t.Run("[OPS-3] [ACCESS] who is on a roster sees the operation while it lasts, coordinators its reports too, and not a second longer", func(t *testing.T) {
 		j := newJoint(t)
 		for _, x := range []struct {
 			at                   time.Time
 			guest, cop, outsider string
+			worker               string // beside what is their own anyway
 		}{
-			{j.begins.Add(-time.Millisecond), "operation ", "", "operation "}, // coordinators who take part may plan it
-			{j.begins, all, "operation site ", "operation "},
-			{j.ends.Add(-time.Millisecond), all, "operation site ", "operation "},
-			{j.ends, "operation ", "", "operation "},
+			// Coordinators who take part may plan it; workers know it beforehand.
+			{j.begins.Add(-time.Millisecond), "operation ", "", "operation ", "operation "},
+			{j.begins, all, "operation site ", "operation ", "operation "},
+			{j.ends.Add(-time.Millisecond), all, "operation site ", "operation ", "operation "},
+			{j.ends, "operation ", "", "operation ", ""},
 		} {
 			j.at(x.at)
 			rig.Want(t, []string{j.sees(j.guest), j.sees(j.cop), j.sees(j.outsider)}, []string{x.guest, x.cop, x.outsider})
+			rig.Want(t, j.sees(j.worker), x.worker+"site report addendum ")
+			rig.Want(t, j.sees(j.bystander), "site ")
 			rig.Want(t, j.sees(j.keisha), all)
 		}
 	})
-	t.Run("[ACCESS] [PUSH-8] a coordinator on it claims its reports while it lasts, and changes nothing of them after", func(t *testing.T) {
+	t.Run("[OPS-3] [ACCESS] [PUSH-8] a coordinator on it claims its reports while it lasts, and changes nothing of them after", func(t *testing.T) {
 		j := newJoint(t)
 		claim := func(value any) wire.Verdict {
 			return j.guest.Do(rig.Update("triage", j.reportTriage, j.Entries(), map[string]any{"claimed_by": value}))
@@ -104,7 +113,7 @@ func TestOperations(t *testing.T) {
 		j.at(j.ends)
 		rig.Want(t, claim("").Code, wire.CodeNotAllowed)
 	})
-	t.Run("[PULL-4] [PULL-6] a device sweeps what it had of an operation at its next pull, and a held pull hears of the end", func(t *testing.T) {
+	t.Run("[OPS-4] [PULL-4] [PULL-6] a device sweeps what it had of an operation at its next pull, and a held pull hears of the end", func(t *testing.T) {
 		j := newJoint(t)
 		j.at(j.begins)
 		j.guest.Fresh()
@@ -125,7 +134,7 @@ func TestOperations(t *testing.T) {
 			t.Fatal("the held pull did not hear of the end")
 		}
 	})
-	t.Run("[ACCESS] an operation that is ended now, and a place that is taken away, end access with that write", func(t *testing.T) {
+	t.Run("[OPS-4] [ACCESS] an operation that is ended now, and a place that is taken away, end access with that write", func(t *testing.T) {
 		j := newJoint(t)
 		j.at(j.begins.Add(time.Minute))
 		rig.Want(t, j.sees(j.guest), all)
@@ -139,7 +148,7 @@ func TestOperations(t *testing.T) {
 		rig.Want(t, v.Verdict, wire.Applied)
 		rig.Want(t, j.sees(j.guest), "operation ")
 	})
-	t.Run("[ACCESS] [R8] site staff and managers are on no roster, nor is whoever's organization takes no part", func(t *testing.T) {
+	t.Run("[OPS-2] [ACCESS] [R8] site staff and managers are on no roster, nor is whoever's organization takes no part", func(t *testing.T) {
 		j := newJoint(t)
 		for _, d := range []*rig.Device{j.Enroll(access.Staff, j.Organization("Hotel"), j.site), j.Enroll(access.Manager, j.Organization("Hotel two"), j.site)} {
 			_, v := j.keisha.Create("rosters", map[string]any{"operation": j.operation, "person": d.User.ID, "role": "outreach"})
@@ -150,7 +159,7 @@ func TestOperations(t *testing.T) {
 		_, v = j.outsider.Create("rosters", map[string]any{"operation": j.operation, "person": j.worker.User.ID, "role": "outreach"})
 		rig.Want(t, v.Code, wire.CodeNotAllowed)
 	})
-	t.Run("[ACCESS] nobody puts a report on the board of an operation that they are not on; late reports of who was still come", func(t *testing.T) {
+	t.Run("[OPS-5] [ACCESS] nobody puts a report on the board of an operation that they are not on; late reports of who was still come", func(t *testing.T) {
 		j := newJoint(t)
 		fields := j.Observation(j.site)
 		fields["operation"] = j.operation
@@ -163,15 +172,123 @@ func TestOperations(t *testing.T) {
 		_, v = j.worker.Create("observations", fields)
 		rig.Want(t, v.Code, wire.CodeInvalid)
 	})
-	t.Run("[ACCESS] who leaves is taken off every roster, in the same step", func(t *testing.T) {
+	t.Run("[OPS-2] [ACCESS] who leaves is taken off every roster, in the same step", func(t *testing.T) {
 		j := newJoint(t)
 		j.at(j.begins)
 		var out wire.Offboarded
 		rig.Want(t, j.Send(http.MethodPost, j.keisha.Token, "/api/fieldpost/people/"+j.worker.User.ID+"/offboard", map[string]any{"reason": "moved away"}, &out), http.StatusOK)
 		rig.Want(t, out.Rosters, 1)
 		user, err := j.App.FindRecordById("users", j.worker.User.ID)
-		if err != nil || user.GetString("operations") != "" || user.GetDateTime("left").IsZero() {
-			t.Fatal(err, user.GetString("operations"), user.GetString("left"))
+		if err != nil || len(user.GetStringSlice("operations")) != 0 || user.GetDateTime("left").IsZero() {
+			t.Fatal(err, user.GetStringSlice("operations"), user.GetString("left"))
 		}
+	})
+	t.Run("[OPS-3] [ACCESS] the whole id counts: an old report whose operation is like any id, or a part of one, is shown to nobody by it", func(t *testing.T) {
+		j := newJoint(t)
+		j.at(j.begins)
+		write := func(value string) { // as a phone wrote it before anybody looked
+			for collection, id := range map[string]string{"observations": j.report, "triage": j.reportTriage, "addenda": j.reportAddendum} {
+				if _, err := j.App.NonconcurrentDB().NewQuery("UPDATE {{" + collection + "}} SET operation={:v} WHERE id={:id}").Bind(map[string]any{"v": value, "id": id}).Execute(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		seen := func() bool {
+			t.Helper()
+			var page struct {
+				TotalItems int `json:"totalItems"`
+			}
+			rig.Want(t, j.Send(http.MethodGet, j.guest.Token, "/api/collections/observations/records", nil, &page), http.StatusOK)
+			listed := j.listed(j.guest, "observations", j.report)
+			rig.Want(t, page.TotalItems > 0, listed)
+			rig.Want(t, []bool{j.listed(j.guest, "triage", j.reportTriage), j.listed(j.guest, "addenda", j.reportAddendum)}, []bool{listed, listed})
+			return listed
+		}
+		likes := []string{"%", "_______________", j.operation[:3] + "%", j.operation[2:9], strings.ToUpper(j.operation), j.operation + " "}
+		for _, like := range likes {
+			write(like)
+			rig.Want(t, seen(), false)
+		}
+		write(j.operation)
+		rig.Want(t, seen(), true)
+		// The way it was asked before shows that these would have been seen.
+		for _, collection := range []string{"observations", "triage", "addenda"} {
+			c, err := j.App.FindCollectionByNameOrId(collection)
+			if err != nil {
+				t.Fatal(err)
+			}
+			loose := `@request.auth.role = "coordinator" && operation != "" && @request.auth.operations ?~ operation`
+			c.ListRule, c.ViewRule = &loose, &loose
+			if err := j.App.Save(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, like := range likes[:5] {
+			write(like)
+			if !seen() {
+				t.Errorf("%q shows nothing either way", like)
+			}
+		}
+	})
+	t.Run("[OPS-6] [R16] each change of a roster, and of how long it counts, is in the audit, by whom, whichever way", func(t *testing.T) {
+		j := newJoint(t)
+		said := func() []string {
+			found, err := j.App.FindRecordsByFilter("audit", "act={:a}", "number", 0, 0, map[string]any{"a": records.ActRoster})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := []string{}
+			for _, r := range found {
+				var d struct{ Op, Person string }
+				if err := json.Unmarshal([]byte(r.GetString("detail")), &d); err != nil {
+					t.Fatal(err)
+				}
+				rig.Want(t, r.GetString("organization"), j.ngo)
+				out = append(out, strings.TrimSpace(r.GetString("actor")+" "+d.Op+" "+r.GetString("collection")+" "+d.Person))
+			}
+			return out
+		}
+		by := j.keisha.User.ID
+		want := []string{by + " create operations", by + " create rosters " + j.worker.User.ID, by + " create rosters " + j.guest.User.ID, by + " create rosters " + j.cop.User.ID}
+		rig.Want(t, said(), want)
+		rig.Want(t, j.keisha.Do(rig.Update("operations", j.operation, j.Entries(), map[string]any{"name": "Another name"})).Verdict, wire.Applied)
+		rig.Want(t, said(), want) // nobody sees more or less by a name
+		rig.Want(t, j.keisha.Do(rig.Update("operations", j.operation, j.Entries(), map[string]any{"ends": j.ends.Add(time.Hour).Format(time.RFC3339)})).Verdict, wire.Applied)
+		place, err := j.App.FindFirstRecordByFilter("rosters", "person={:p}", map[string]any{"p": j.cop.User.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, j.Send(http.MethodDelete, j.keisha.Token, "/api/collections/rosters/records/"+place.Id, nil, nil), http.StatusNoContent)
+		if _, err := j.S.PutOn(j.operation, j.cop.User.ID, "liaison"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.S.EndOperation(j.operation); err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, said(), append(want, by+" update operations", by+" delete rosters "+j.cop.User.ID, "operator create rosters "+j.cop.User.ID, "operator update operations"))
+	})
+	t.Run("[OPS-1] [ACCESS] an operation has a name and an end, lasts a year at most, and is run by its maker's organization", func(t *testing.T) {
+		j := newJoint(t)
+		at := func(d time.Duration) string { return j.begins.Add(d).Format(time.RFC3339) }
+		for _, x := range []struct {
+			fields map[string]any
+			code   string
+		}{
+			{map[string]any{"begins": at(0), "ends": at(time.Hour)}, wire.CodeInvalid},
+			{map[string]any{"name": "No end", "begins": at(0)}, wire.CodeInvalid},
+			{map[string]any{"name": "Backwards", "begins": at(time.Hour), "ends": at(0)}, wire.CodeInvalid},
+			{map[string]any{"name": "For ever", "begins": at(0), "ends": at(367 * 24 * time.Hour)}, wire.CodeInvalid},
+			{map[string]any{"name": "For another", "begins": at(0), "ends": at(time.Hour), "organization": j.other}, wire.CodeNotAllowed},
+		} {
+			_, v := j.keisha.Create("operations", x.fields)
+			rig.Want(t, v.Code, x.code)
+		}
+		_, v := j.worker.Create("operations", map[string]any{"name": "A worker's", "begins": at(0), "ends": at(time.Hour)})
+		rig.Want(t, v.Code, wire.CodeNotAllowed)
+		r, err := j.App.FindRecordById("operations", j.operation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rig.Want(t, r.GetString("organization"), j.ngo)
 	})
 }

@@ -143,11 +143,12 @@ func (r siteOf) Holds(p Person, record Values) bool {
 }
 
 // onOperation: the operation that a field names is one that the person is on
-// now. The person's record has the ids in one text: no rule joins for it.
+// now. The whole id counts: in reports the field is a text that a phone wrote,
+// and "%" would be like any id.
 type onOperation struct{ field string }
 
 func (r onOperation) PB() string {
-	return fmt.Sprintf("(%s != \"\" && @request.auth.operations ~ %s)", r.field, r.field)
+	return fmt.Sprintf("(%s != \"\" && @request.auth.operations.id ?= %s)", r.field, r.field)
 }
 
 func (r onOperation) Holds(p Person, record Values) bool {
@@ -156,6 +157,8 @@ func (r onOperation) Holds(p Person, record Values) bool {
 }
 
 // operationSite: the record is a site of an operation that the person is on.
+// The person's record has these ids in one text with blanks between, and the
+// record's id is one of 15 letters and digits: likeness is equality here.
 type operationSite struct{}
 
 func (operationSite) PB() string { return "@request.auth.operation_sites ~ id" }

@@ -13,10 +13,10 @@ import (
 )
 
 // allowCommand sets what an organization lets its people write beyond what
-// everybody may (R2, R13).
+// everybody may (R2, R13, R14).
 func allowCommand(open Open) *cobra.Command {
-	c := &cobra.Command{Use: "allow " + strings.Join(wire.Allowances, "|"), Short: "Let an organization's people send photos of places and vehicles, whole plates, or staff notes", Args: cobra.ExactArgs(1),
-		Long: "All of it is off until somebody allows it. Photos are of places and vehicles, never of people; docs/PRIVACY.md says what\nis done to them. Phones learn of it at their next contact. The change is audited."}
+	c := &cobra.Command{Use: "allow " + strings.Join(wire.Allowances, "|"), Short: "Let an organization's people send photos of places and vehicles, whole plates, exact places, or staff notes", Args: cobra.ExactArgs(1),
+		Long: "All of it is off until somebody allows it. Photos are of places and vehicles, never of people; docs/PRIVACY.md says what\nis done to them. With \"points\" the field app offers to add the exact place to a report, for that report alone. Phones learn of it at their next contact. The change is audited."}
 	dir := dirFlag(c)
 	organization := c.Flags().String("organization", "", "whose people: its id or name")
 	off := c.Flags().Bool("off", false, "allow it no more; what was sent stays")

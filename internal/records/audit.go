@@ -38,11 +38,12 @@ const (
 	ActSignInLock     = "sign_in_lock"    // somebody was locked out of signing in, or let in again
 	ActAlert          = "alert"           // an on-call list was alerted of an unopened emergency
 	ActPhotoRemove    = "photo_remove"    // a photo was taken out of a report
+	ActRoster         = "roster"          // a roster, or the times, sites or organizations of an operation changed
 )
 
 // Acts are all of them, in the order above.
 var Acts = []string{ActUnseal, ActSealedRead, ActExport, ActRoleChange, ActRevoke, ActWipe, ActOffboard, ActSettings,
-	ActSuperuserWrite, ActAdopt, ActRelease, ActDismiss, ActInvite, ActSignInLock, ActAlert, ActPhotoRemove}
+	ActSuperuserWrite, ActAdopt, ActRelease, ActDismiss, ActInvite, ActSignInLock, ActAlert, ActPhotoRemove, ActRoster}
 
 // Actors that are no person.
 const (
@@ -225,6 +226,9 @@ func (s *Store) auditBeside(tx core.App, w *Writer, op string, it thing, before,
 		_, report := reportOf(before)
 		return s.auditFor(tx, w, Audit{Act: ActPhotoRemove, Actor: w.Actor, Organization: textOf(before["organization"]), Collection: attachments, Record: it.id,
 			Detail: map[string]any{"report": report, "kind": before["kind"]}})
+	}
+	if (it.collection == operationsCollection || it.collection == rostersCollection) && !bySuperuser {
+		return s.auditOperation(tx, w, op, it, before, now)
 	}
 	if !bySuperuser && (it.collection != "users" || op != wire.OpUpdate) {
 		return nil

@@ -89,11 +89,13 @@ func (s *Store) nextTurn(now int64) (int64, error) {
 
 func stored(ms int64) string { return time.UnixMilli(ms).UTC().Format(types.DefaultDateLayout) }
 
-// on is what somebody is on.
+// on is what somebody is on: ids with a blank between.
 type on struct{ operations, sites string }
 
 // onNow gives the people whose record says something else than the operations
-// and rosters do at a time, with what they do.
+// and rosters do at a time, with what they do. Workers are on theirs from when
+// they are put on the roster: who stands without signal when it begins has to
+// know of it by then. It shows them no report of anybody else.
 func (s *Store) onNow(app core.App, now int64) (map[string]on, error) {
 	var rows []struct {
 		Person    string                  `db:"person"`
@@ -102,7 +104,7 @@ func (s *Store) onNow(app core.App, now int64) (map[string]on, error) {
 		Sites     types.JSONArray[string] `db:"sites"`
 	}
 	err := app.NonconcurrentDB().NewQuery(`SELECT r.person AS person, u.role AS role, o.id AS operation, o.sites AS sites FROM {{rosters}} r JOIN {{operations}} o ON o.id=r.operation
-		JOIN {{users}} u ON u.id=r.person WHERE o.begins<={:now} AND o.ends>{:now} AND u.[[left]]='' ORDER BY o.id`).Bind(dbx.Params{"now": stored(now)}).All(&rows)
+		JOIN {{users}} u ON u.id=r.person WHERE (o.begins<={:now} OR u.role='worker') AND o.ends>{:now} AND u.[[left]]='' ORDER BY o.id`).Bind(dbx.Params{"now": stored(now)}).All(&rows)
 	if err != nil {
 		return nil, fmt.Errorf("read rosters: %w", err)
 	}
@@ -116,16 +118,16 @@ func (s *Store) onNow(app core.App, now int64) (map[string]on, error) {
 		}
 	}
 	var have []struct {
-		ID         string `db:"id"`
-		Operations string `db:"operations"`
-		Sites      string `db:"operation_sites"`
+		ID         string                  `db:"id"`
+		Operations types.JSONArray[string] `db:"operations"`
+		Sites      string                  `db:"operation_sites"`
 	}
-	if err := app.NonconcurrentDB().NewQuery("SELECT id, operations, operation_sites FROM {{users}} WHERE operations!=''").All(&have); err != nil {
+	if err := app.NonconcurrentDB().NewQuery("SELECT id, operations, operation_sites FROM {{users}} WHERE operations!='[]'").All(&have); err != nil {
 		return nil, fmt.Errorf("read who is on an operation: %w", err)
 	}
 	was := map[string]on{}
 	for _, h := range have {
-		was[h.ID] = on{h.Operations, h.Sites}
+		was[h.ID] = on{strings.Join(h.Operations, " "), h.Sites}
 	}
 	changed := map[string]on{}
 	for person, list := range operations {
@@ -154,7 +156,7 @@ func (s *Store) settleOperations(app core.App, w *Writer) error {
 		if err != nil {
 			return fmt.Errorf("find user %s: %w", person, err)
 		}
-		user.Set("operations", now.operations)
+		user.Set("operations", strings.Fields(now.operations))
 		user.Set("operation_sites", now.sites)
 		if err := s.saveBeside(app, w, user); err != nil {
 			return err
@@ -265,6 +267,35 @@ func (p *People) takeOff(person string) (int, error) {
 	return len(found), nil
 }
 
+// byOperator makes the write of a record the act of who sits at the server's
+// command line.
+func (s *Store) byOperator(r *core.Record) {
+	w := s.System()
+	w.Actor = ActorOperator
+	Attach(r, w)
+}
+
+// auditOperation writes down what changes who sees a joint effort's reports:
+// an operation's times, sites and organizations, and its roster.
+func (s *Store) auditOperation(tx core.App, w *Writer, op string, it thing, before, now access.Values) error {
+	a := Audit{Act: ActRoster, Actor: w.Actor, Collection: it.collection, Record: it.id}
+	is := now
+	if op == wire.OpDelete {
+		is = before
+	}
+	a.Organization = textOf(is["organization"])
+	if it.collection == rostersCollection {
+		a.Detail = map[string]any{"op": op, "operation": is["operation"], "person": is["person"], "role": is["role"]}
+		return s.auditFor(tx, w, a)
+	}
+	fields := slices.DeleteFunc(changedFields(before, now), func(f string) bool { return f == "name" || f == "organization" })
+	if op != wire.OpDelete && len(fields) == 0 {
+		return nil
+	}
+	a.Detail = map[string]any{"op": op, "fields": fields, "begins": is["begins"], "ends": is["ends"]}
+	return s.auditFor(tx, w, a)
+}
+
 // OperationView is an operation as the commands show it.
 type OperationView struct {
 	ID            string      `json:"id"`
@@ -338,6 +369,7 @@ func (s *Store) MakeOperation(name, organization string, with, sites []string, b
 	r.Set("sites", sites)
 	r.Set("begins", begins.UTC().Format(types.DefaultDateLayout))
 	r.Set("ends", ends.UTC().Format(types.DefaultDateLayout))
+	s.byOperator(r)
 	if err := s.App.Save(r); err != nil {
 		return nil, fmt.Errorf("make operation: %w", err)
 	}
@@ -363,6 +395,7 @@ func (s *Store) ChangeOperation(id string, end bool, add, role, remove string) (
 		}
 		if now.Before(r.GetDateTime("ends").Time()) {
 			r.Set("ends", now.Format(types.DefaultDateLayout))
+			s.byOperator(r)
 			err = s.App.Save(r)
 		}
 	case add != "":
@@ -372,6 +405,7 @@ func (s *Store) ChangeOperation(id string, end bool, add, role, remove string) (
 			place.Set("operation", id)
 			place.Set("person", add)
 			place.Set("role", role)
+			s.byOperator(place)
 			err = s.App.Save(place)
 		}
 	case remove != "":
@@ -382,6 +416,7 @@ func (s *Store) ChangeOperation(id string, end bool, add, role, remove string) (
 		}
 		for _, place := range places {
 			if err == nil {
+				s.byOperator(place)
 				err = s.App.Delete(place)
 			}
 		}

@@ -147,7 +147,7 @@ func PersonOf(user *core.Record) access.Person {
 		ID: user.Id, Role: access.Role(user.GetString("role")), Organization: user.GetString("organization"),
 		Sites: user.GetStringSlice("sites"), ServedBy: user.GetStringSlice("served_by"), Locale: user.GetString("locale"),
 		Label: user.GetString("label"), Unconfirmed: user.GetBool("unconfirmed"),
-		Operations: strings.Fields(user.GetString("operations")), OperationSites: strings.Fields(user.GetString("operation_sites")),
+		Operations: user.GetStringSlice("operations"), OperationSites: strings.Fields(user.GetString("operation_sites")),
 	}
 }
 

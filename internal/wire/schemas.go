@@ -21,15 +21,16 @@ var OrganizationTypes = []string{"outreach", "service_provider", "law_enforcemen
 	"education", "faith", "business", "international", "other"}
 
 // What an organization may allow its people to write: the elements of
-// organizations.allows (R2, R13).
+// organizations.allows (R2, R13, R14).
 const (
 	AllowPlates     = "plates"
 	AllowPhotos     = "photos" // of places and vehicles
+	AllowPoints     = "points" // a phone offers the exact place, for one report at a time
 	AllowStaffNotes = "staff_notes"
 )
 
 // Allowances are the elements that organizations.allows may have, sorted.
-var Allowances = []string{AllowPhotos, AllowPlates, AllowStaffNotes}
+var Allowances = []string{AllowPhotos, AllowPlates, AllowPoints, AllowStaffNotes}
 
 // A successor says which field of the next schema carries on what a field said.
 // A field without one is not understood any more, and kept as such.
