@@ -95,18 +95,6 @@ func (c checking) due(now time.Time) bool {
 	return passed < 0 || passed >= checkEvery.Milliseconds()
 }
 
-// checkDue tells whether the next pull asks for digests.
-func (d *Device) checkDue() (due bool, err error) {
-	now, _ := d.now()
-	ctx := context.Background()
-	err = d.store.tx(ctx, "read check", func(tx *sql.Tx) error {
-		c, err := loadChecking(ctx, tx)
-		due = c.due(now)
-		return err
-	})
-	return due, err
-}
-
 // check compares the view that a pull has just made whole with the server's.
 // again tells that a full view must come first: the state's cursor is null. A
 // server that gave no digests (nil) is asked again in a day.

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/fieldpost/fieldpost/internal/prepared"
 )
 
 // Options are what a Device takes from outside. The zero value is right for a
@@ -70,7 +72,7 @@ func (o Options) withDefaults() Options {
 	base.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	o.HTTP = &base
 	if o.Connect == nil {
-		o.Connect = func(source string) (*sql.DB, error) { return sql.Open("sqlite", source) }
+		o.Connect = func(source string) (*sql.DB, error) { return prepared.Open("sqlite", source, prepared.Most) }
 	}
 	if o.Sleep == nil {
 		o.Sleep = sleep

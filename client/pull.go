@@ -97,15 +97,11 @@ func (d *Device) Pull(ctx context.Context, wait time.Duration) (PullReport, erro
 
 // pull pulls page by page; within bounds each request, without the wait.
 func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report PullReport, err error) {
-	st, err := d.enrolled()
+	st, check, err := d.beforePull()
 	if err != nil {
 		return report, err
 	}
 	acks := st.acks // what is acknowledged by now will be in the view when the pull is through
-	check, err := d.checkDue()
-	if err != nil {
-		return report, err
-	}
 	if check {
 		wait = 0 // it asks for an answer, and the server does not hold it
 	}
@@ -115,7 +111,7 @@ func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report P
 			limit = min(limit, d.page)
 		}
 		var a pullAnswer
-		t, _, err := d.authorized(ctx, request{path: "/api/sync/pull", wait: wait, within: within}, false, &a, func(st *state, _ time.Time) ([]byte, error) {
+		t, _, err := d.authorized(ctx, st, request{path: "/api/sync/pull", wait: wait, within: within}, false, &a, func(st *state, _ time.Time) ([]byte, error) {
 			return encode(wire.PullRequest{Protocol: wire.Protocol, Schema: wire.Schema, Device: st.id, Mark: st.mark,
 				Cursor: st.cursor, Limit: limit, Wait: int(wait / time.Second), Digests: check})
 		})
@@ -131,7 +127,7 @@ func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report P
 		if *a.More && len(a.Changes) == 0 && st.cursor != nil && *st.cursor == a.Cursor && !*a.Reset {
 			return report, notOurs("The pull does not get on.", http.StatusOK, nil)
 		}
-		again, err := d.applyPage(context.WithoutCancel(ctx), &a, t, acks, check, &report)
+		after, again, err := d.applyPage(context.WithoutCancel(ctx), &a, t, acks, check, &report)
 		if err != nil {
 			return report, err
 		}
@@ -141,15 +137,29 @@ func (d *Device) pull(ctx context.Context, wait, within time.Duration) (report P
 		if !*a.More && !again {
 			return report, nil
 		}
-		if st.cursor, wait = &a.Cursor, 0; again {
-			st.cursor = nil
-		}
+		st, wait = after, 0
 	}
 }
 
-// applyPage stores a page with its cursor and mark in one transaction. again
-// tells that the view failed its check and is to be pulled from nothing.
-func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks int64, check bool, report *PullReport) (again bool, err error) {
+// beforePull reads where the device stands, and whether a check is due.
+func (d *Device) beforePull() (st *state, check bool, err error) {
+	now, _ := d.now()
+	ctx := context.Background()
+	err = d.store.read(ctx, "read device", func(tx *sql.Tx, s *state) error {
+		c, err := loadChecking(ctx, tx)
+		st, check = s, c.due(now)
+		return err
+	})
+	if err == nil {
+		err = st.mayAsk()
+	}
+	return st, check, err
+}
+
+// applyPage stores a page with its cursor and mark in one transaction, and gives
+// where the device stands after it. again tells that the view failed its check
+// and is to be pulled from nothing.
+func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks int64, check bool, report *PullReport) (after *state, again bool, err error) {
 	var changes []Change
 	now, _ := d.now()
 	err = d.store.tx(ctx, "store page", func(tx *sql.Tx) error {
@@ -157,6 +167,7 @@ func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks in
 		if err != nil {
 			return err
 		}
+		after = st
 		if err := st.arrived(ctx, tx, d, &a.place, t); err != nil {
 			return err
 		}
@@ -194,7 +205,7 @@ func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks in
 		return st.save(ctx, tx)
 	})
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	d.jumpNoted()
 	report.Changes = append(report.Changes, changes...)
@@ -202,43 +213,43 @@ func (d *Device) applyPage(ctx context.Context, a *pullAnswer, t timing, acks in
 	report.Unsealed = append(report.Unsealed, a.Unsealed...)
 	report.Reset = report.Reset || *a.Reset
 	report.Rewound = report.Rewound || a.Rewound
-	return again, nil
+	return after, again, nil
 }
 
+// applyChanges writes a page into the view. What the view holds of it is asked
+// once, not once a record: most of what a board pulls is new to it.
 func (s *state) applyChanges(ctx context.Context, tx *sql.Tx, page []wire.Change) ([]Change, error) {
-	find, err := tx.PrepareContext(ctx, "SELECT seq FROM records WHERE collection = ? AND id = ?")
+	if len(page) == 0 {
+		return nil, nil
+	}
+	known, err := versions(ctx, tx, page)
 	if err != nil {
 		return nil, err
 	}
-	defer find.Close()
 	put, err := tx.PrepareContext(ctx, `INSERT INTO records (collection, id, seq, generation, record) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (collection, id) DO UPDATE SET seq = excluded.seq, generation = excluded.generation, record = excluded.record`)
 	if err != nil {
 		return nil, err
 	}
 	defer put.Close()
-	var changes []Change
+	changes := make([]Change, 0, len(page))
 	for _, c := range page {
-		before, known := int64(0), true
-		err := find.QueryRowContext(ctx, c.Collection, c.ID).Scan(&before)
-		if errors.Is(err, sql.ErrNoRows) {
-			known, err = false, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+		name := Ref{Collection: c.Collection, ID: c.ID}
+		before, here := known[name]
 		change := Change{Kind: Changed, Collection: c.Collection, ID: c.ID, Seq: c.Seq, Record: c.Record, Reset: s.resetting}
 		switch {
 		case c.Record == nil:
-			if !known {
+			if !here {
 				continue
 			}
 			change.Kind, change.Seq = Gone, before
+			delete(known, name)
 			_, err = tx.ExecContext(ctx, "DELETE FROM records WHERE collection = ? AND id = ?", c.Collection, c.ID)
 		default:
-			if !known {
+			if !here {
 				change.Kind = New
 			}
+			known[name] = c.Seq
 			_, err = put.ExecContext(ctx, c.Collection, c.ID, c.Seq, s.generation, string(c.Record))
 		}
 		if err != nil {
@@ -250,6 +261,37 @@ func (s *state) applyChanges(ctx context.Context, tx *sql.Tx, page []wire.Change
 		changes = append(changes, change)
 	}
 	return changes, nil
+}
+
+// versions gives the versions of those records of a page that the view holds.
+func versions(ctx context.Context, tx *sql.Tx, page []wire.Change) (map[Ref]int64, error) {
+	ids := map[string][]string{}
+	for _, c := range page {
+		ids[c.Collection] = append(ids[c.Collection], c.ID)
+	}
+	known := make(map[Ref]int64, len(page))
+	for collection, of := range ids {
+		list, err := json.Marshal(of)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT id, seq FROM records WHERE collection = ? AND id IN (SELECT value FROM json_each(?))", collection, string(list))
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			name := Ref{Collection: collection}
+			var seq int64
+			if err := rows.Scan(&name.ID, &seq); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			known[name] = seq
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
 }
 
 // finishPull ends a view: a reset drops what was not sent since it began.

@@ -77,7 +77,8 @@ type pusher struct {
 	forks    int
 	rewinds  int
 	slow     int
-	again    bool // start over from the first waiting mutation
+	again    bool   // start over from the first waiting mutation
+	st       *state // where the device stood when this run last looked
 }
 
 // Push sends everything that waits and notes the verdicts. It fails with
@@ -89,20 +90,28 @@ func (d *Device) Push(ctx context.Context) (PushReport, error) {
 	defer d.pushing.Unlock()
 	p := &pusher{d: d, stuck: map[int64]item{}}
 	err := p.run(ctx)
+	if err == nil && p.st.problem == "" { // nothing to take back: only a push notes what a push ends
+		return p.report, nil
+	}
 	return p.report, d.noteProblem(ctx, err, true)
 }
 
 func (p *pusher) run(ctx context.Context) error {
-	st, err := p.d.enrolled()
+	ask, err := p.begin(ctx)
+	if err == nil {
+		err = p.st.mayAsk()
+	}
 	if err != nil {
 		return err
 	}
-	p.max = st.limits.Mutations
+	p.max = p.st.limits.Mutations
 	if p.d.batch > 0 {
 		p.max = min(p.max, p.d.batch)
 	}
-	if err := p.askFirst(ctx); err != nil {
-		return err
+	if ask {
+		if err := p.post(ctx, nil); err != nil {
+			return err
+		}
 	}
 	for pass := 0; pass < maxPasses; {
 		before := p.decided
@@ -124,21 +133,19 @@ func (p *pusher) run(ctx context.Context) error {
 	return nil
 }
 
-// askFirst lets the server say that its history has gone back before anything
-// new goes out, where that could change the order of two changes of one record
-// (EPOCH-3, INV-6). Reports are made once and need no question, so a phone that
-// makes nothing else never pays for this.
-func (p *pusher) askFirst(ctx context.Context) error {
-	ask := false
-	err := p.d.store.read(ctx, "look for changes of what is kept", func(tx *sql.Tx, _ *state) error {
+// begin reads where the device stands, and whether to ask first: to let the
+// server say that its history has gone back before anything new goes out, where
+// that could change the order of two changes of one record (EPOCH-3, INV-6).
+// Reports are made once and need no question, so a phone that makes nothing else
+// never pays for this.
+func (p *pusher) begin(ctx context.Context) (ask bool, err error) {
+	err = p.d.store.read(ctx, "look for changes of what is kept", func(tx *sql.Tx, st *state) error {
+		p.st = st
 		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM outbox w JOIN touched t ON t.pos = w.pos
 			JOIN touched b ON b.collection = t.collection AND b.id = t.id JOIN outbox k ON k.pos = b.pos
 			WHERE w.state = 'waiting' AND k.state = 'acknowledged')`).Scan(&ask)
 	})
-	if err != nil || !ask {
-		return err
-	}
-	return p.post(ctx, nil)
+	return ask, err
 }
 
 // pass goes once through the queue in the order of n.
@@ -164,6 +171,7 @@ func (p *pusher) pass(ctx context.Context) error {
 func (p *pusher) next(ctx context.Context, after int64) ([]item, error) {
 	var batch []item
 	err := p.d.store.read(ctx, "read queue", func(tx *sql.Tx, st *state) error {
+		p.st = st
 		limit := min(st.limits.Bytes, st.limits.Inflated) * fillFactor / 100
 		rows, err := tx.QueryContext(ctx, "SELECT pos, n, fails, body, sealed FROM outbox WHERE state = 'waiting' AND n > ? ORDER BY n LIMIT ?",
 			after, min(p.max, st.limits.Mutations))
@@ -234,7 +242,7 @@ func touches(stored []byte) []Ref {
 func (p *pusher) post(ctx context.Context, batch []item) error {
 	d := p.d
 	var a pushAnswer
-	t, turn, err := d.authorized(ctx, request{path: "/api/sync/push"}, true, &a, func(st *state, now time.Time) ([]byte, error) {
+	t, turn, err := d.authorized(ctx, p.st, request{path: "/api/sync/push"}, true, &a, func(st *state, now time.Time) ([]byte, error) {
 		return pushBody(st, now, batch)
 	})
 	if turn == forgotten && err == nil {
@@ -291,13 +299,15 @@ const (
 // authorized makes one exchange that needs the token. An expired token is
 // renewed (DEV-6), once; a push that finds the device forked gives it a new id
 // and reports that instead of an answer, and so does one that finds it
-// forgotten. body is made anew for each try.
-func (d *Device) authorized(ctx context.Context, r request, push bool, out any,
+// forgotten. body is made anew for each try. st is where the device stands, of a
+// person that is enrolled.
+func (d *Device) authorized(ctx context.Context, st *state, r request, push bool, out any,
 	body func(*state, time.Time) ([]byte, error)) (t timing, turned turn, err error) {
 	for renewed := false; ; renewed = true {
-		st, err := d.enrolled()
-		if err != nil {
-			return t, straight, err
+		if renewed { // with the token that it has now
+			if st, err = d.enrolled(); err != nil {
+				return t, straight, err
+			}
 		}
 		now, _ := d.now()
 		r.method, r.base, r.token = http.MethodPost, st.url, st.token
@@ -329,10 +339,18 @@ func (d *Device) authorized(ctx context.Context, r request, push bool, out any,
 // enrolled reads the state; ErrNotEnrolled when there is no token.
 func (d *Device) enrolled() (*state, error) {
 	st, err := d.peek()
-	if err == nil && st.token == "" {
-		err = notEnrolled("This device is not enrolled.")
+	if err == nil {
+		err = st.mayAsk()
 	}
 	return st, err
+}
+
+// mayAsk fails with ErrNotEnrolled when there is no token.
+func (s *state) mayAsk() error {
+	if s.token == "" {
+		return notEnrolled("This device is not enrolled.")
+	}
+	return nil
 }
 
 // note stores an answer: where the server stands, and each verdict. If that
@@ -350,6 +368,7 @@ func (p *pusher) note(ctx context.Context, batch []item, a *pushAnswer, t timing
 		if err != nil {
 			return err
 		}
+		p.st = st
 		if err := st.arrived(ctx, tx, p.d, &a.place, t); err != nil {
 			return err
 		}

@@ -197,8 +197,12 @@ func (d *Device) DeliverRecovery(ctx context.Context, r io.Reader) (Delivered, e
 			return out, badInput("not_recovery_file", "The file is cut off, or is not a recovery file.",
 				"Take another copy of it, or write it anew on the phone that made it.")
 		}
+		st, err := d.enrolled()
+		if err != nil {
+			return out, err
+		}
 		var a recoveryAnswer
-		if _, _, err := d.authorized(ctx, request{path: "/api/sync/recovery"}, false, &a,
+		if _, _, err := d.authorized(ctx, st, request{path: "/api/sync/recovery"}, false, &a,
 			func(*state, time.Time) ([]byte, error) { return bytes.TrimSpace(part), nil }); err != nil {
 			return out, err
 		}

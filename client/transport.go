@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fieldpost/fieldpost/internal/fault"
@@ -85,15 +86,11 @@ func (d *Device) exchange(ctx context.Context, r request, out any) (timing, erro
 func (d *Device) newRequest(ctx context.Context, r request) (*http.Request, error) {
 	body, zipped := r.body, false
 	if len(body) > 512 {
-		var buf bytes.Buffer
-		z := gzip.NewWriter(&buf)
-		if _, err := z.Write(body); err != nil {
+		var err error
+		if body, err = pack(body); err != nil {
 			return nil, fmt.Errorf("pack request: %w", err)
 		}
-		if err := z.Close(); err != nil {
-			return nil, fmt.Errorf("pack request: %w", err)
-		}
-		body, zipped = buf.Bytes(), true
+		zipped = true
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, r.base+r.path, bytes.NewReader(body))
 	if err != nil {
@@ -130,10 +127,43 @@ func noAnswer(ctx context.Context, err error) error {
 	return offline(err)
 }
 
+// packers and unpackers are used again: to make one costs more than what a pull
+// has it do.
+var packers, unpackers sync.Pool
+
+func pack(body []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	z, ok := packers.Get().(*gzip.Writer)
+	if ok {
+		z.Reset(&buf)
+	} else {
+		z = gzip.NewWriter(&buf)
+	}
+	defer packers.Put(z)
+	if _, err := z.Write(body); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+func unpacker(from io.Reader) (*gzip.Reader, error) {
+	z, ok := unpackers.Get().(*gzip.Reader)
+	if !ok {
+		return gzip.NewReader(from)
+	}
+	return z, z.Reset(from)
+}
+
 func readBody(res *http.Response) ([]byte, error) {
 	var from io.Reader = res.Body
 	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") {
-		z, err := gzip.NewReader(res.Body)
+		z, err := unpacker(res.Body)
+		if z != nil {
+			defer unpackers.Put(z)
+		}
 		if err != nil {
 			if errors.Is(err, gzip.ErrHeader) {
 				return nil, notOurs("The answer cannot be unpacked.", res.StatusCode, err)

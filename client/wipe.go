@@ -55,7 +55,11 @@ func (d *Device) noteOrder(text string) {
 func (d *Device) meet(ctx context.Context) error {
 	d.pushing.Lock()
 	defer d.pushing.Unlock()
-	return (&pusher{d: d, stuck: map[int64]item{}}).post(ctx, nil)
+	st, err := d.enrolled()
+	if err != nil {
+		return err
+	}
+	return (&pusher{d: d, stuck: map[int64]item{}, st: st}).post(ctx, nil)
 }
 
 // obey hands in what is left and wipes the store (DEV-3). It follows a push.
@@ -169,8 +173,11 @@ func (d *Device) confirm(ctx context.Context, left []item) error {
 	}
 	for i, part := range parts {
 		more := i < len(parts)-1
+		if st, err = d.enrolled(); err != nil { // with the token of now
+			return err
+		}
 		var a wipeAnswer
-		_, turned, err := d.authorized(ctx, request{path: "/api/sync/wipe"}, true, &a, func(st *state, _ time.Time) ([]byte, error) {
+		_, turned, err := d.authorized(ctx, st, request{path: "/api/sync/wipe"}, true, &a, func(st *state, _ time.Time) ([]byte, error) {
 			var file struct {
 				Device    string `json:"device"`
 				Signature string `json:"signature"`
