@@ -20,5 +20,7 @@ func bindLoss(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	g.POST("/devices/{id}/revoke", httpapi.Handle(s.API.RevokeDevice))
 	g.POST("/devices/{id}/wipe", httpapi.Handle(s.API.WipeDevice))
 	g.POST("/devices/{id}/wipe/withdraw", httpapi.Handle(s.API.KeepDevice))
+	g.GET("/leftovers", httpapi.Handle(s.API.Leftovers))
+	g.POST("/leftovers/take", httpapi.Handle(s.API.TakeLeftovers))
 	g.POST("/people/{id}/offboard", httpapi.Handle(s.API.Offboard))
 }

@@ -144,4 +144,14 @@ func (c *contract) wipes(e *edge, out *rig.Device, password string) {
 	order, _ = c.try(e, "push", d.Token, e.envelope(d), 200, "").body["wipe"].(string)
 	rig.Want(e.T, c.try(e, "wipe", d.Token, signed(d.ID, d), 200, "").body["granted"], true)
 	c.try(e, "pull", d.Token, pull, 403, "device_revoked")
+
+	const files, take = "/api/fieldpost/leftovers", "/api/fieldpost/leftovers/take"
+	c.outsiders(e, http.MethodGet, files, "", nil, out)
+	c.outsiders(e, http.MethodPost, take, "", map[string]any{}, out)
+	e.without("device_leftovers", func() {
+		c.at(e, http.MethodGet, files, "", password, nil, 500, "internal")
+		c.at(e, http.MethodPost, take, "", password, map[string]any{}, 500, "internal")
+	})
+	rig.Want(e.T, c.at(e, http.MethodGet, files, "", e.keisha.Token, nil, 200, "").body["files"], 1.0)
+	rig.Want(e.T, c.at(e, http.MethodPost, take, "", e.keisha.Token, map[string]any{}, 200, "").body["files"], 1.0)
 }

@@ -1,11 +1,7 @@
 package wiring
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
 
 	"github.com/fieldpost/fieldpost/internal/devices"
 	"github.com/fieldpost/fieldpost/internal/records"
@@ -57,38 +53,7 @@ func (s *Services) Offboard(person, by, reason string, wipe, dryRun bool) (out *
 }
 
 // TakeLeftover hands in what a device that wiped itself could get no verdict
-// for, as if it had pushed it now, and lets the file go once every mutation of
-// it has one. nil when there is no such file.
+// for; nil when there is no such file. See exchange.Service.TakeLeftover.
 func (s *Services) TakeLeftover(id string) ([]wire.RecoveryVerdict, error) {
-	l, err := s.Store.Leftover(id)
-	if err != nil || l == nil {
-		return nil, err
-	}
-	var all []wire.RecoveryVerdict
-	open := false
-	parts := json.NewDecoder(bytes.NewReader(l.File))
-	for {
-		var part json.RawMessage
-		if err := parts.Decode(&part); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		file, err := wire.DecodeRecovery(part, s.Exchange.Limits)
-		if err != nil {
-			return nil, err
-		}
-		answer, err := s.Exchange.Recover(context.Background(), file)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, answer.Verdicts...)
-		for _, v := range answer.Verdicts {
-			open = open || v.Verdict == wire.Deferred
-		}
-	}
-	if open {
-		return all, nil
-	}
-	return all, s.Store.DropLeftover(id)
+	return s.Exchange.TakeLeftover(context.Background(), id)
 }

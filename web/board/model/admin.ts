@@ -84,6 +84,15 @@ export interface DeviceTold {
   waiting: number | null;
 }
 
+/** What became of what wiped devices left: numbers of items, but for files. */
+export interface Taken {
+  files: number;
+  received: number;
+  before: number;
+  kept: number;
+  waiting: number;
+}
+
 /** What a coordinator does beside the queue. Each call asks the server, which decides and audits. */
 export class Admin {
   readonly #device: Device;
@@ -123,6 +132,12 @@ export class Admin {
 
   /** Takes what a kept mutation says as the coordinator's own record. */
   adopt = (id: string, ops: JsonObject[] | null = null): Promise<Repaired> => this.#device.ask(`/api/sync/quarantine/${id}/adopt`, ops ? { ops } : {});
+
+  /** How many sealed files wiped devices left behind. */
+  leftovers = async (): Promise<number> => (await this.#device.ask<{ files: number }>('/api/fieldpost/leftovers')).files;
+
+  /** Hands all of them in; each item counts once. */
+  takeLeftovers = (): Promise<Taken> => this.#device.ask('/api/fieldpost/leftovers/take', {});
 
   tipSheet = (report: string, locale: string, without: string[]): Promise<TipSheet> =>
     this.#device.ask(`/api/fieldpost/reports/${report}/tipsheet?format=preview&locale=${locale}&without=${without.join(',')}`);

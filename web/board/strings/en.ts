@@ -1,5 +1,6 @@
 import type { Text } from '../../ui/text.ts';
 import { contentEn } from './content.en.ts';
+import { leftEn } from './left.en.ts';
 import { lintEn } from './lint.en.ts';
 import { mapEn } from './map.en.ts';
 import { outEn } from './out.en.ts';
@@ -261,6 +262,7 @@ export const en = {
   ...photosEn,
   ...wrongEn,
   ...contentEn,
+  ...leftEn,
   ...lintEn,
   ...mapEn,
   ...workEn,

@@ -1,6 +1,7 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
 import { contentEs } from './content.es.ts';
+import { leftEs } from './left.es.ts';
 import { lintEs } from './lint.es.ts';
 import { mapEs } from './map.es.ts';
 import { outEs } from './out.es.ts';
@@ -262,6 +263,7 @@ export const es: Translation<typeof en> = {
   ...photosEs,
   ...wrongEs,
   ...contentEs,
+  ...leftEs,
   ...lintEs,
   ...mapEs,
   ...workEs,
