@@ -225,6 +225,7 @@ func (m *model) pushAnswered(l *letter, body []byte) {
 		if v.Verdict == wire.Deferred {
 			continue
 		}
+		m.checkClaims(l, mu.Ops, v)
 		v.Replayed, v.N = false, 0
 		text, _ := json.Marshal(v)
 		key := contentKey(mu.Stamp, mu.Ops)
@@ -240,8 +241,11 @@ func (m *model) pushRefused(l *letter, a *answer, body []byte) {
 	r := m.r
 	code := codeOf(body)
 	r.note("%s push %d %s", l.p.name, a.status, code)
-	if a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") == "" {
-		r.fail(27, "503 %s without Retry-After", code)
+	if a.status == http.StatusRequestEntityTooLarge {
+		m.tight(l, body)
+	}
+	if (a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests) && a.header.Get("Retry-After") == "" {
+		r.fail(27, "%d %s without Retry-After", a.status, code)
 	}
 	after := r.receiptsOf(l)
 	for n := range after {
@@ -336,7 +340,7 @@ func (m *model) synced(p *phone, clean bool) error {
 	if err := m.checkReads(p); err != nil {
 		return err
 	}
-	if !clean || r.server == nil || r.server.disk.full || p.disk.full || p.shut() {
+	if !clean || r.server == nil || r.strain.what != "" || r.server.disk.full || p.disk.full || p.shut() {
 		return nil
 	}
 	if p.err != nil {
@@ -375,7 +379,7 @@ func (r *run) checkHeld(p *phone, entries []client.Entry) {
 			r.fail(1, "%s has lost %s (%s)", p.name, s.stamp, s.what)
 			continue
 		}
-		if e.Raw != nil && !strings.Contains(string(e.Raw), s.mark) && s.what != "claim" && s.what != "open" && s.what != "delsite" &&
+		if e.Raw != nil && !strings.Contains(string(e.Raw), s.mark) && s.what != "claim" && s.what != "first" && s.what != "open" && s.what != "delsite" &&
 			s.what != "resolve" && s.what != "served" && s.what != "poison" {
 			r.fail(1, "%s holds something else as %s", p.name, s.stamp)
 		}

@@ -60,7 +60,7 @@ func (r *run) drive(s *Step, acts ...act) {
 		// Requests of different phones overtake each other.
 		random.Shuffle(len(mail), func(i, j int) { mail[i], mail[j] = mail[j], mail[i] })
 		for _, l := range mail {
-			l.ordinal = ordinal
+			l.ordinal, l.alone = ordinal, len(mail) == 1
 			ordinal++
 		}
 		if r.up && s.Together && len(mail) > 1 && !slices.ContainsFunc(mail, func(l *letter) bool { return l.path != "/api/sync/push" }) {
@@ -94,6 +94,10 @@ func (r *run) deliver(s *Step, l *letter) {
 		l.done <- *back
 		return
 	}
+	if l.alone && slices.ContainsFunc(faults, func(f Fault) bool { return f.Kind == Stall }) {
+		r.stall(l)
+		return
+	}
 	a := r.handle(l)
 	r.homeward(l, a, faults)
 }
@@ -125,7 +129,7 @@ func (r *run) outward(s *Step, l *letter, faults []Fault) *reply {
 		r.note("%s %s no server", l.p.name, l.path)
 		return &reply{err: errNoNetwork}
 	}
-	return nil
+	return r.turnedAway(l, faults)
 }
 
 // homeward applies what happens on the way back.
@@ -210,7 +214,11 @@ func (r *run) ask(l *letter) answer {
 	if _, expired := records.ReadClaims(token, r.now()); expired {
 		token += "x"
 	}
-	return r.server.handle(l.method, l.path, token, header, body)
+	ctx := l.within
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return r.server.handleWithin(ctx, l.method, l.path, token, header, body)
 }
 
 // deliverTogether brings pushes of several phones at once: the writer is held
@@ -294,7 +302,12 @@ func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
 	n.r.mu.Lock()
 	n.r.mail = append(n.r.mail, l)
 	n.r.mu.Unlock()
-	back := <-l.done
+	var back reply
+	select {
+	case back = <-l.done:
+	case <-req.Context().Done():
+		return nil, req.Context().Err()
+	}
 	if back.err != nil {
 		return nil, back.err
 	}

@@ -256,6 +256,10 @@ func (r *run) compose(g *rand.Rand, p *phone, what, mark string) []client.Op {
 		if t := pickRecord(g, r.known(p, "triage")); t != nil {
 			return []client.Op{update("triage", t.ID, map[string]any{"claimed_by": p.person})}
 		}
+	case "first": // to claim what has just come
+		if t := newest(r.known(p, "triage")); t != nil {
+			return []client.Op{update("triage", t.ID, map[string]any{"claimed_by": p.person})}
+		}
 	case "desk": // a claim and a note on the site, together or not at all
 		t, site := pickRecord(g, r.known(p, "triage")), pickRecord(g, r.known(p, "sites"))
 		if t != nil && site != nil {

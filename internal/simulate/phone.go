@@ -44,6 +44,8 @@ type phone struct {
 	syncedAt  time.Time // of the last sync without fault
 	lastBatch int       // mutations of the last push
 	pushes    int       // that the server answered in this sync
+	limit     int       // mutations a push that it was told to keep to, 0: the server's own
+	turned    int       // pushes with something in them that were turned away
 	heard     int64     // the server's newest seq at the last answer
 	heardHash string    // of the journal there
 	markHash  string

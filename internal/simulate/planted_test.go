@@ -1,9 +1,11 @@
 package simulate
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -118,95 +120,6 @@ func onServer(do string, query string) *Tamper {
 
 func drop(m map[string]any, key string) bool { delete(m, key); return true }
 
-// again: the answer to a push is lost, and the push comes again.
-func again() *Script {
-	return &Script{Phones: 2, Steps: []Step{{Do: Save, What: "report", Seed: 1},
-		{Do: Sync, With: []int{0}, Seed: 2, Faults: []Fault{{Kind: CutAfter}}}, {Do: Sync, With: []int{0}, Seed: 3}}}
-}
-
-// neighbours: two workers of one organization each save a report.
-func neighbours() *Script {
-	return &Script{Phones: 4, Steps: []Step{{Do: Save, What: "report", Who: 3, Seed: 1}, {Do: Save, What: "report", Who: 0, Seed: 1},
-		{Do: Sync, With: []int{3}, Seed: 2}, {Do: Sync, With: []int{0}, Seed: 3}}}
-}
-
-// once: a coordinator changes a site.
-func once() *Script {
-	return &Script{Phones: 2, Steps: []Step{{Do: Save, What: "site", Who: 1, Seed: 5}, {Do: Sync, With: []int{1}, Seed: 2}, {Do: Pass, N: 60}}}
-}
-
-// twice: a coordinator changes the one site she knows of twice, offline.
-func twice() *Script {
-	return &Script{Phones: 2, Steps: []Step{{Do: Rest, What: "delsite", Who: -1, Seed: 1}, {Do: Sync, With: []int{1}, Seed: 1},
-		{Do: Save, What: "site", Who: 1, Seed: 5}, {Do: Save, What: "site", Who: 1, Seed: 5},
-		{Do: Sync, With: []int{1}, Seed: 2}, {Do: Sync, With: []int{1}, Seed: 3}}}
-}
-
-// deleted: a site is deleted.
-func deleted() *Script {
-	return &Script{Phones: 2, Steps: []Step{{Do: Rest, What: "delsite", Who: -1, Seed: 1}, {Do: Sync, With: []int{0}, Seed: 2}}}
-}
-
-// asleep: a phone lies in a drawer for 401 days, with a report on it.
-func asleep() *Script {
-	return &Script{Phones: 3, Steps: []Step{{Do: Pass, N: 60}, {Do: Save, What: "report", Seed: 1}, {Do: Save, What: "site", Who: 1, Seed: 1},
-		{Do: Sync, With: []int{1}, Seed: 2}, {Do: Pass, N: 86400 * 401}, {Do: Sync, With: []int{0}, Seed: 3}}}
-}
-
-// aged: an app that was never updated sends what it has.
-func aged() *Script {
-	return &Script{Phones: 2, Steps: []Step{{Do: Save, What: "old", Seed: 1}, {Do: Sync, With: []int{0}, Seed: 2}}}
-}
-
-// batches: queues of none, and of one less, as many, and one more than go in a push.
-func batches() *Script {
-	s := &Script{Phones: 2, Limit: 40}
-	for i, n := range []int{39, 40, 41} {
-		s.Steps = append(s.Steps, Step{Do: Save, What: "report", N: n, Seed: uint64(i)}, Step{Do: Change, What: "role", Who: 0, N: 0, Seed: 9})
-	}
-	return s
-}
-
-// moved: a coordinator goes to another organization and comes back.
-func moved() *Script {
-	return &Script{Phones: 7, Steps: []Step{
-		{Do: Save, What: "report", Who: 0, Seed: 1}, {Do: Sync, With: []int{0, 1, 6}, Seed: 2},
-		{Do: Change, What: "organization", Who: 1, N: 1, Seed: 3}, {Do: Change, What: "organization", Who: 1, N: 0, Seed: 4}}}
-}
-
-// rivals: two coordinators write one field, neither of them knowing of the other.
-func rivals() *Script {
-	s := &Script{Phones: 3}
-	for seed := range uint64(12) {
-		s.Steps = append(s.Steps, Step{Do: Save, What: "site", Who: 1 + int(seed)%2, Seed: seed})
-	}
-	s.Steps = append(s.Steps, Step{Do: Sync, With: []int{1, 2}, Seed: 1})
-	return s
-}
-
-// restored: the server goes back behind what three phones have sent, and grows.
-func restored() *Script {
-	return &Script{Phones: 4, Steps: []Step{{Do: Backup},
-		{Do: Save, What: "report", Who: 0, N: 2, Seed: 1}, {Do: Save, What: "site", Who: 1, Seed: 2}, {Do: Save, What: "submission", Who: 3, Seed: 3},
-		{Do: Sync, With: []int{0, 1, 3}, Seed: 4}, {Do: Restore},
-		{Do: Rest, What: "newsite", Who: -1, Seed: 5}, {Do: Rest, What: "newsite", Who: -1, Seed: 6}, {Do: Rest, What: "report", Who: 0, Seed: 7},
-		{Do: Rest, What: "newsite", Who: -1, Seed: 8}, {Do: Rest, What: "newsite", Who: -1, Seed: 9}, {Do: Rest, What: "newsite", Who: -1, Seed: 10},
-		{Do: Rest, What: "newsite", Who: -1, Seed: 11}, {Do: Sync, With: []int{0, 1, 3}, Seed: 12}}}
-}
-
-// wrongClock: a phone whose clock is a year slow knows it, and writes.
-func wrongClock() *Script {
-	return &Script{Phones: 3, Steps: []Step{{Do: Clock, Who: 1, N: -31_536_000}, {Do: Sync, With: []int{1}, Seed: 1},
-		{Do: Save, What: "site", Who: 1, N: 2, Seed: 2}, {Do: Save, What: "site", Who: 2, Seed: 2}, {Do: Sync, With: []int{1, 2}, Seed: 3}}}
-}
-
-// twins: a phone is copied, and both go on.
-func twins() *Script {
-	return &Script{Phones: 2, Steps: []Step{{Do: Fork, Who: 0},
-		{Do: Save, What: "report", Who: 0, Seed: 1}, {Do: Save, What: "report", Who: 2, Seed: 2},
-		{Do: Sync, With: []int{0}, Seed: 3}, {Do: Sync, With: []int{2}, Seed: 4}}}
-}
-
 // The faults are rules that were broken from outside: the network tells a lie,
 // or a statement is not done. Each is caught, with its seed or its script, by the
 // checker of its invariant. docs/SIMULATION.md has the table.
@@ -234,6 +147,15 @@ func TestPlantedFaults(t *testing.T) {
 					}
 					return "", false
 				}}
+		}},
+		{1, "[INV-1] a phone drops what was turned away", 0, crowded, func() *Tamper {
+			return &Tamper{After: func(r *run, _ *Step) {
+				for _, p := range r.phones {
+					if p.turned > 0 && p.d != nil && p.off() == nil {
+						p.forget()
+					}
+				}
+			}}
 		}},
 		{2, "[INV-2] a phone makes a new mutation of each report that it sends", 0, again, func() *Tamper {
 			return mutations(func(_ *run, _ *phone, list []any) []any {
@@ -327,6 +249,15 @@ func TestPlantedFaults(t *testing.T) {
 				return true
 			})
 		}},
+		{11, "[INV-11] a carrier is told what it carried", 0, carried, func() *Tamper {
+			return &Tamper{Answer: func(r *run, p *phone, path string, status int, body []byte) []byte {
+				rows := r.server.query("SELECT note FROM submissions")
+				if path != "/api/sync/recovery" || status != 200 || len(rows) == 0 {
+					return nil
+				}
+				return edited(body, func(m map[string]any) bool { m["note"] = rows[0][0]; return true })
+			}}
+		}},
 		{12, "[INV-12] who has lost a scope is not told to begin anew", 0, moved, func() *Tamper {
 			return pulls(func(r *run, _ *phone, m map[string]any) bool {
 				if r.model.changes == 0 || m["reset"] != true {
@@ -362,6 +293,15 @@ func TestPlantedFaults(t *testing.T) {
 		}},
 		{16, "[INV-16] the value that lost is forgotten", 0, rivals, func() *Tamper {
 			return sqlOnServer(func(_ *run, q string) bool { return inserts(q, "conflicts") })
+		}},
+		{16, "[INV-16] of two claims in one moment both are said to hold", 0, claims, func() *Tamper {
+			return verdicts(func(_ *run, _ *phone, v map[string]any) bool {
+				if v["code"] != wire.CodeTaken {
+					return false
+				}
+				v["verdict"], v["seq"] = wire.Applied, 1
+				return drop(v, "code")
+			})
 		}},
 		{17, "[INV-17] what was deleted is made again", 0, deleted, func() *Tamper {
 			return onServer(Sync, `INSERT INTO journal_entry (seq, mut, at, collection, record, op, actor, device, stamp, content_hash, hash)
@@ -484,7 +424,8 @@ func TestPlantedFaults(t *testing.T) {
 		}
 	})
 	for name, script := range map[string]func() *Script{"moved": moved, "rivals": rivals, "restored": restored, "wrongClock": wrongClock, "twins": twins,
-		"again": again, "once": once, "neighbours": neighbours, "twice": twice, "deleted": deleted, "asleep": asleep, "aged": aged, "batches": batches} {
+		"again": again, "once": once, "neighbours": neighbours, "twice": twice, "deleted": deleted, "asleep": asleep, "aged": aged, "batches": batches,
+		"quota": quota, "crowded": crowded, "carried": carried, "claims": claims} {
 		t.Run("[INV-28] the script holds and repeats itself when no rule is broken: "+name, func(t *testing.T) {
 			one, err := play(t, script(), nil, *trace)
 			report(t, script(), one, err)
@@ -493,6 +434,20 @@ func TestPlantedFaults(t *testing.T) {
 				t.Errorf("trace %s and then %s: %v", one.Trace, two.Trace, err)
 			}
 		})
+	}
+}
+
+// forget lets a phone that is switched off lose what waits on it.
+func (p *phone) forget() {
+	db, err := sql.Open("sqlite", filepath.Join(p.folder, "store.db"))
+	if err != nil {
+		panic(err)
+	}
+	if _, err := db.Exec("DELETE FROM outbox WHERE state = 'waiting'"); err != nil {
+		panic(err)
+	}
+	if err := db.Close(); err != nil {
+		panic(err)
 	}
 }
 

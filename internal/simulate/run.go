@@ -10,6 +10,7 @@
 package simulate
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -78,6 +79,7 @@ type run struct {
 
 	content map[string]map[string]map[string]any // see listed
 	shown   listsOf
+	strain  strain
 
 	model *model
 	trace hash.Hash
@@ -96,6 +98,8 @@ type letter struct {
 	body    []byte
 	done    chan reply
 	ordinal int
+	alone   bool            // no other phone's request is under way
+	within  context.Context // what the server waits with, nil: for ever
 
 	receipts map[int64]bool // of a push: the numbers that had receipts before
 }
@@ -233,6 +237,7 @@ func (r *run) boot() error {
 		return errors.Join(err, v.stop())
 	}
 	r.server, r.up = v, true
+	r.bear()
 	r.pass(3 * time.Second)
 	return nil
 }

@@ -50,6 +50,9 @@ const (
 	Release  = "release"  // the N-th of what is held in quarantine is released, by Who's person or at the server
 	Adopt    = "adopt"    // or adopted
 	Revoke   = "revoke"   // the phone's device is signed out
+	Strain   = "strain"   // the server has too much to do until Calm, What says what of
+	Calm     = "calm"     // and has not any more
+	Carry    = "carry"    // what the phone holds is handed in through With's, sealed; with an odd N also what was refused
 )
 
 // Fault is something that goes wrong with one request of a step.
@@ -72,6 +75,7 @@ const (
 	KillLate  = "kill-late"  // the server dies after the commit that follows it
 	Die       = "die"        // the phone dies at its Arg-th statement
 	DieLate   = "die-late"   // the phone dies after the commit that follows it
+	Stall     = "stall"      // the server takes longer than the phone waits; Busy and Rates: it is turned away
 )
 
 // Plan makes the script of a seed.
@@ -92,6 +96,9 @@ func Plan(seed uint64) *Script {
 		s.insert(back, Step{Do: []string{Restore, Restore, Rollback, Copy}[g.IntN(4)], N: g.IntN(2), Seed: g.Uint64()})
 	}
 	planRepairs(g, s)
+	planCarry(g, s)
+	planRivals(g, s)
+	planStrain(g, s)
 	return s
 }
 
@@ -188,8 +195,12 @@ func planFaults(g *rand.Rand, phones int) []Fault {
 		switch d := g.IntN(100); {
 		case d < 16:
 			f.Kind = CutBefore
-		case d < 38:
+		case d < 32:
 			f.Kind = CutAfter
+		case d < 35:
+			f.Kind = Stall
+		case d < 38:
+			f.Kind, f.Arg = []string{Busy, Rates}[g.IntN(2)], g.IntN(4)
 		case d < 48:
 			f.Kind, f.Arg = CutMiddle, g.IntN(100)
 		case d < 58:

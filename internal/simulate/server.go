@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,7 +128,12 @@ func (a *answer) plain() []byte {
 
 // handle answers one request.
 func (v *server) handle(method, path, token string, header http.Header, body []byte) answer {
-	r := httptest.NewRequest(method, path, bytes.NewReader(body))
+	return v.handleWithin(context.Background(), method, path, token, header, body)
+}
+
+// handleWithin answers one request as long as ctx lasts: then its sender has gone.
+func (v *server) handleWithin(ctx context.Context, method, path, token string, header http.Header, body []byte) answer {
+	r := httptest.NewRequestWithContext(ctx, method, path, bytes.NewReader(body))
 	for k, list := range header {
 		r.Header[k] = list
 	}

@@ -114,6 +114,14 @@ func (r *run) step(s *Step) error {
 		err = r.goBack(s)
 	case Release, Adopt:
 		err = r.deal(s)
+	case Strain:
+		err = r.tense(s)
+	case Calm:
+		err = r.calm()
+	case Carry:
+		if p != nil {
+			err = r.carry(s, p)
+		}
 	case Revoke:
 		if p != nil {
 			err = r.revoke(p)
@@ -226,6 +234,9 @@ func (r *run) checkBatches(p *phone, waiting int) {
 		return
 	}
 	limit := r.server.s.Exchange.Limits.Mutations
+	if p.limit > 0 {
+		limit = min(limit, p.limit)
+	}
 	entries, err := p.d.Outbox()
 	if err != nil {
 		return
@@ -352,7 +363,7 @@ func (r *run) change(s *Step, p *phone) error {
 	if err := r.refresh(); err != nil {
 		return err
 	}
-	if r.server.disk.full || p.disk != nil && p.disk.full || p.shut() {
+	if r.strain.what != "" || r.server.disk.full || p.disk != nil && p.disk.full || p.shut() {
 		return nil
 	}
 	if err := r.clean(p); err != nil || p.d == nil {
@@ -413,6 +424,9 @@ func (r *run) heal() error {
 		return err
 	}
 	r.fill(-1, false)
+	if err := r.calm(); err != nil {
+		return err
+	}
 	for _, p := range r.living() {
 		p.skew = 0
 		r.fill(p.i, false)
