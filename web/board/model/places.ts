@@ -1,13 +1,12 @@
 // Where reports are on the map: a coarse cell, unless their writer opted in to
 // an exact point (R14). Pure.
+import { CELL, cellAt, type Point } from '../../sdk/cell.ts';
 import type { Row } from './rows.ts';
 
-/** How many letters of a geohash a cell has: about 4 by 5 km in Kansas City. What is finer is cut to it. */
-export const CELL = 5;
+export { CELL, cellAt, type Point };
+
 const letters = '0123456789bcdefghjkmnpqrstuvwxyz';
 
-/** A place on the ground, in degrees. */
-export interface Point { lat: number; lon: number }
 /** A rectangle on the ground, in degrees. */
 export interface Box { west: number; south: number; east: number; north: number }
 
@@ -33,29 +32,7 @@ export function boxOf(hash: string): Box | null {
   return b;
 }
 
-/** The cell that a point lies in. */
-export function cellAt(p: Point, length = CELL): string {
-  const b: Box = { west: -180, south: -90, east: 180, north: 90 };
-  let out = '';
-  let lon = true;
-  while (out.length < length) {
-    let bits = 0;
-    for (let bit = 16; bit >= 1; bit >>= 1) {
-      if (lon) {
-        const middle = (b.west + b.east) / 2;
-        if (p.lon >= middle) { bits |= bit; b.west = middle; } else b.east = middle;
-      } else {
-        const middle = (b.south + b.north) / 2;
-        if (p.lat >= middle) { bits |= bit; b.south = middle; } else b.north = middle;
-      }
-      lon = !lon;
-    }
-    out += letters[bits];
-  }
-  return out;
-}
-
-/** A report's `grid` as a cell; "" for what is no geohash, or one that holds half a state. */
+/** A report's `grid` as a cell, what is finer is cut to it; "" for what is no geohash, or one that holds half a state. */
 export function cellOf(grid: string): string {
   const hash = grid.trim().toLowerCase().slice(0, CELL);
   return hash.length >= 4 && boxOf(hash) ? hash : '';
