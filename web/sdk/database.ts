@@ -114,8 +114,8 @@ export class Database {
   }
 
   /** All or nothing, over the named tables; what it computes from was read before. Inside `run` alone. */
-  transaction<R>(names: readonly (keyof Of)[], work: (t: Tables<Of>) => Promise<R>): Promise<R> {
-    return this.base.transaction(names, work);
+  transaction<R>(names: readonly (keyof Of)[], work: (t: Tables<Of>) => Promise<R>, mode?: IDBTransactionMode): Promise<R> {
+    return this.base.transaction(names, work, mode);
   }
 
   /** Runs work on the database; a connection that the browser has dropped is made once more. Fails with an SdkError. */

@@ -16,7 +16,7 @@ import { authorized, enrolled, noteProblem, sleep, type Session } from './sessio
 import type { Store, Writing } from './store.ts';
 import { wordOf, type Status } from './sync-state.ts';
 import { checks, Transport } from './transport.ts';
-import { view, type ViewRecord } from './view.ts';
+import { pulled, view, type ViewRecord } from './view.ts';
 import type { JsonObject } from './wire/json.ts';
 import type { Hello, Invitation, Person } from './wire/messages.ts';
 import { obey, wiped } from './wipe.ts';
@@ -288,6 +288,11 @@ export class Device {
     return this.guarded(() => this.store.read('read view', (tx) => view(tx, collection)));
   }
 
+  /** A collection's records as the server last showed them, without own changes: for what this device never changes, at once however much waits. */
+  pulled(collection: string): Promise<ViewRecord[]> {
+    return this.guarded(() => this.store.read('read view', (tx) => pulled(tx, collection)));
+  }
+
   /** One record; null when there is none. */
   record(collection: string, id: string): Promise<ViewRecord | null> {
     return this.guarded(() => this.store.read('read view', async (tx) => (await view(tx, collection, id))[0] ?? null));
@@ -311,7 +316,7 @@ export class Device {
   /** The checklists on this device: by key, newest version first, the person's language (or `locale`) first. */
   checklists(locale?: string): Promise<Checklist[]> {
     return this.guarded(() => this.store.read('read checklists', async (tx) =>
-      checklistsOf(await view(tx, 'checklists'), locale ?? (await device(tx)).person?.locale ?? 'en')));
+      checklistsOf(await pulled(tx, 'checklists'), locale ?? (await device(tx)).person?.locale ?? 'en')));
   }
 
   // The outbox
@@ -504,7 +509,7 @@ export class Device {
   }
 
   /** Where the device stands. It asks nobody. */
-  status(): Promise<Status> {
+  status(counted = true): Promise<Status> {
     return this.guarded(() => this.store.read('read status', async (tx) => {
       const st = await device(tx);
       const seen = await seenIDs(tx);
@@ -514,7 +519,7 @@ export class Device {
         pulled: st.viewEpoch !== null, resetting: st.resetting, lastContact: st.contact || null, offset: st.offset, problem: st.problem,
         checked: st.checked || null, doubtful: Object.keys(st.doubtful).sort(), rewound: st.rewound ?? null, wiping: this.session.order !== '', activity: this.keeping.activity, next: this.keeping.next,
       };
-      for (const row of await everyRow(tx)) {
+      for (const row of counted ? await everyRow(tx) : []) {
         status.saved++;
         const word = wordOf(row.phase, createsSeen(row, seen));
         status[word === 'saved' ? 'corrected' : word]++;

@@ -29,7 +29,16 @@ export async function newKey(): Promise<{ stored: StoredKey; key: DeviceKey }> {
 }
 
 /** A stored key, to use: what comes out signs and cannot be exported. */
-export async function useKey(stored: StoredKey): Promise<DeviceKey> {
+export function useKey(stored: StoredKey): Promise<DeviceKey> {
+  let key = inUse.get(stored);
+  if (!key) inUse.set(stored, key = imported(stored));
+  return key;
+}
+
+// As long as the row that it stands in is known: locking forgets both.
+const inUse = new WeakMap<StoredKey, Promise<DeviceKey>>();
+
+async function imported(stored: StoredKey): Promise<DeviceKey> {
   return { signing: await crypto.subtle.importKey('pkcs8', fromBase64url(stored.pkcs8), curve, false, ['sign']), public: stored.public };
 }
 

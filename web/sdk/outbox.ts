@@ -211,9 +211,11 @@ export async function entries(tx: Reading, keep: (row: OutboxRow) => boolean): P
   const numbers = new Map(rows.map((r) => [r.pos, r.n]));
   return rows.filter(keep).map((r) => ({
     n: r.n, stamp: r.stamp, phase: r.phase, word: wordOf(r.phase, createsSeen(r, seen)), made: r.made,
-    ops: bodyOf(r)?.ops ?? [], records: r.touched, verdict: r.verdict, code: r.code, message: r.message,
+    // Read when they are asked for: of ten thousand a list needs neither.
+    get ops() { return bodyOf(r)?.ops ?? []; }, get raw() { return r.body === null ? null : withN(r.n, r.body); },
+    records: r.touched, verdict: r.verdict, code: r.code, message: r.message,
     correctedBy: numbers.get(r.correctedBy) ?? 0, correctionOf: numbers.get(r.correctionOf) ?? 0,
-    raw: r.body === null ? null : withN(r.n, r.body), sealed: r.sendsSealed,
+    sealed: r.sendsSealed,
   }));
 }
 

@@ -17,7 +17,14 @@ export async function validSealKey(sealKey: unknown): Promise<boolean> {
   }
 }
 
-async function publicKey(sealKey: string): Promise<CryptoKey> {
+let last: { of: string; key: Promise<CryptoKey> } | undefined; // each act is sealed for the same one
+
+function publicKey(sealKey: string): Promise<CryptoKey> {
+  if (last?.of !== sealKey) last = { of: sealKey, key: read(sealKey) };
+  return last.key;
+}
+
+async function read(sealKey: string): Promise<CryptoKey> {
   const point = fromBase64url(sealKey);
   if (point.length !== pointLength || point[0] !== 4) throw new TypeError('seal key: want an uncompressed point');
   return suite.kem.deserializePublicKey(point.buffer);

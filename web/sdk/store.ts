@@ -4,9 +4,11 @@
  * steps: everything is computed from what was read, everything is sealed, and
  * one transaction puts it down, all or nothing. A lock keeps other writers out
  * meanwhile; the vault's revision, looked at inside that transaction, would
- * notice one that got in all the same.
+ * notice one that got in all the same. What is read bears its revision too, so
+ * that a large group can be opened while small writes go on.
  */
 import type { Carried, Cell, Database } from './database.ts';
+import type { Table } from './tables.ts';
 import { damaged, SdkError, vaultLocked } from './errors.ts';
 import type { Locks } from './locks.ts';
 import type { Sealer } from './sealer.ts';
@@ -27,13 +29,19 @@ export interface Writing extends Reading {
   carried(key: string, change: Partial<Pick<Carried, 'delivered' | 'code' | 'notBefore'>> | null): void;
 }
 
+type Group = ReadonlyMap<string, unknown>;
+
 interface Loaded {
   rev: number;
-  groups: Map<string, Map<string, unknown>>;
+  groups: Map<string, Group>;
+  opening: Map<string, Promise<Group>>; // being opened, once for all who ask
   single: Map<string, unknown>; // by group and key; undefined: known to be absent
 }
 
+/** The vault was written meanwhile. */
 class Moved extends Error {}
+
+const nothing = (rev: number): Loaded => ({ rev, groups: new Map(), opening: new Map(), single: new Map() });
 
 /** Wiped by another tab, or evicted by the browser. */
 const vaultGone = (): SdkError => new SdkError('locked', 'vault_gone', 'This vault is no longer on this device.', {
@@ -41,11 +49,13 @@ const vaultGone = (): SdkError => new SdkError('locked', 'vault_gone', 'This vau
 });
 
 const retries = 5;
+/** Rows that are opened in one go. */
+const part = 250;
 const ALL = ['vaults', 'cells', 'carried', 'revisions'] as const;
 const join = (group: string, key: string): string => `${group}\n${key}`;
 
 export class Store {
-  private loaded: Loaded = { rev: -1, groups: new Map(), single: new Map() };
+  private loaded: Loaded = nothing(-1);
   private closed = false;
   private readonly channel: BroadcastChannel | undefined;
   private readonly listeners = new Set<(own: boolean) => void>();
@@ -84,15 +94,17 @@ export class Store {
   }
 
   private forget(): void {
-    this.loaded = { rev: -1, groups: new Map(), single: new Map() };
+    this.loaded = nothing(-1);
   }
 
   /** Reads from one state of the vault. */
   async read<T>(op: string, work: (tx: Reading) => Promise<T>): Promise<T> {
     for (let i = 0; i < retries; i++) {
-      const snapshot = await this.begin(op);
-      const result = await work(snapshot);
-      if (!snapshot.fetched || (await this.revision(op)) === snapshot.rev) return result;
+      try {
+        return await work(await this.begin(op));
+      } catch (err) {
+        if (!(err instanceof Moved)) throw err;
+      }
     }
     return this.locks.hold(this.lockName('store'), async () => work(await this.begin(op)));
   }
@@ -101,10 +113,20 @@ export class Store {
   async write<T>(op: string, work: (tx: Writing) => Promise<T>): Promise<T> {
     return this.locks.hold(this.lockName('store'), async () => {
       for (let i = 0; ; i++) {
-        const tx = await this.begin(op);
-        const result = await work(tx);
+        // What was read or written last is nearly always how it still is, and the
+        // commit would notice; only where it was not do we ask before.
+        const assumed = i === 0 && this.loaded.rev >= 0 && !this.closed;
+        const tx = assumed ? this.over(this.loaded, op) : await this.begin(op);
+        let result: T;
         try {
-          await this.commit(op, tx);
+          result = await work(tx);
+        } catch (err) {
+          if (i < retries && (err instanceof Moved || (assumed && await this.stale(op, tx)))) continue;
+          throw err;
+        }
+        try {
+          if (tx.changed) await this.commit(op, tx);
+          else if (assumed && await this.stale(op, tx)) continue;
           return result;
         } catch (err) {
           this.forget();
@@ -121,7 +143,7 @@ export class Store {
   async destroy(op: string, may: (tx: Reading) => Promise<boolean>): Promise<boolean> {
     return this.locks.hold(this.lockName('store'), async () => {
       const tx = await this.begin(op);
-      if (!(await may(tx))) return false;
+      if (!(await may(tx).catch((err: unknown) => { if (err instanceof Moved) return false; throw err; }))) return false;
       const { db } = this;
       return db.run(op, () => db.transaction(ALL, async (t) => {
         const rev = (await t.revisions.get(this.vault))?.rev ?? 0;
@@ -146,27 +168,36 @@ export class Store {
 
   private async begin(op: string): Promise<Snapshot> {
     const rev = await this.revision(op);
-    if (this.loaded.rev !== rev) this.loaded = { rev, groups: new Map(), single: new Map() };
-    return new Snapshot(this.db, this.sealer, this.loaded, op);
+    if (this.loaded.rev !== rev) this.loaded = nothing(rev);
+    return this.over(this.loaded, op);
+  }
+
+  private over(loaded: Loaded, op: string): Snapshot {
+    return new Snapshot(this.db, this.vault, this.sealer, loaded, op);
+  }
+
+  /** Whether what a work was computed from is not how the vault is. */
+  private async stale(op: string, tx: Snapshot): Promise<boolean> {
+    return (await this.revision(op)) !== tx.rev;
   }
 
   private async commit(op: string, tx: Snapshot): Promise<void> {
-    if (!tx.changed) return;
     const { puts, deletes, carries, carryChanges } = await tx.sealed(this.vault);
     if (this.closed) throw vaultLocked();
     const { db } = this;
     await db.run(op, () => db.transaction(ALL, async (t) => {
-      if (!(await t.vaults.get(this.vault))) throw vaultGone();
-      const rev = (await t.revisions.get(this.vault))?.rev ?? 0;
-      if (rev !== tx.rev) throw new Moved();
-      if (puts.length) await t.cells.bulkPut(puts);
-      if (deletes.length) await t.cells.bulkDelete(deletes);
-      if (carries.length) await t.carried.bulkPut(carries);
-      for (const [k, change] of carryChanges) {
-        if (change) await t.carried.update(k, change);
-        else await t.carried.delete(k);
-      }
-      await t.revisions.put({ vault: this.vault, rev: rev + 1 });
+      // Asked and written in one go: what turns out wrong takes it all back.
+      const there = t.vaults.get(this.vault);
+      const revision = t.revisions.get(this.vault);
+      const written = [
+        t.cells.bulkPut(puts), t.cells.bulkDelete(deletes), t.carried.bulkPut(carries),
+        ...carryChanges.map(([k, change]) => (change ? t.carried.update(k, change) : t.carried.delete(k))),
+        t.revisions.put({ vault: this.vault, rev: tx.rev + 1 }),
+      ];
+      for (const p of [there, revision, ...written]) p.catch(() => undefined); // the first that fails is told below
+      if (!(await there)) throw vaultGone();
+      if (((await revision)?.rev ?? 0) !== tx.rev) throw new Moved();
+      await Promise.all<unknown>(written);
     }));
     if (this.closed) return;
     this.loaded = tx.settled();
@@ -178,13 +209,12 @@ export class Store {
 /** One state of the vault, with what is to be written over it. */
 class Snapshot implements Writing {
   readonly rev: number;
-  fetched = false;
   private readonly over = new Map<string, Map<string, unknown>>(); // undefined: deleted
-  private readonly merges = new Map<string, ReadonlyMap<string, unknown>>(); // what was read of groups with changes over them
+  private readonly merges = new Map<string, Group>(); // what was read of groups with changes over them
   private readonly carries: [string, Omit<Carried, 'k' | 'vault'>][] = [];
   private readonly carryChanges = new Map<string, Partial<Carried> | null>();
 
-  constructor(private readonly db: Database, private readonly sealer: Sealer, private readonly loaded: Loaded, private readonly op: string) {
+  constructor(private readonly db: Database, private readonly vault: string, private readonly sealer: Sealer, private readonly loaded: Loaded, private readonly op: string) {
     this.rev = loaded.rev;
   }
 
@@ -199,30 +229,47 @@ class Snapshot implements Writing {
     if (all) return all.get(key) as T | undefined;
     const at = join(group, key);
     if (!this.loaded.single.has(at)) {
-      this.fetched = true;
       const k = this.sealer.name(at);
-      const cell = await this.db.run(this.op, () => this.db.cells.get(k));
+      const cell = await this.fetch((cells) => cells.get(k));
       this.loaded.single.set(at, cell ? (await this.open(cell)).row : undefined);
     }
     return this.loaded.single.get(at) as T | undefined;
   }
 
   async all<T>(group: string): Promise<ReadonlyMap<string, T>> {
-    let rows = this.loaded.groups.get(group);
+    const { groups, opening } = this.loaded;
+    let rows = groups.get(group);
     if (!rows) {
-      this.fetched = true;
-      const g = this.sealer.name(group);
-      const cells = await this.db.run(this.op, () => this.db.cells.where('g').equals(g).toArray());
-      const opened = await Promise.all(cells.map((c) => this.open(c)));
-      opened.sort((a, b) => (a.key < b.key ? -1 : 1));
-      rows = new Map(opened.map(({ key, row }) => [key, row]));
-      this.loaded.groups.set(group, rows);
+      if (!opening.has(group)) started(opening, group, this.openAll(group));
+      rows = await opening.get(group)!;
+      opening.delete(group);
+      groups.set(group, rows);
     }
     const over = this.over.get(group);
     if (!over) return rows as ReadonlyMap<string, T>;
     let both = this.merges.get(group);
     if (!both) this.merges.set(group, both = merged(rows, over));
     return both as ReadonlyMap<string, T>;
+  }
+
+  /** Reads cells as they are at this snapshot's revision, or not at all. */
+  private fetch<T>(ask: (cells: Table<Cell>) => Promise<T>): Promise<T> {
+    const { db } = this;
+    return db.run(this.op, () => db.transaction(['cells', 'revisions'], async (t) => {
+      const [revision, found] = await Promise.all([t.revisions.get(this.vault), ask(t.cells)]);
+      if ((revision?.rev ?? 0) !== this.rev) throw new Moved();
+      return found;
+    }, 'readonly'));
+  }
+
+  /** Opens a group by parts: between two of them the page gets its turn. */
+  private async openAll(group: string): Promise<Group> {
+    const g = this.sealer.name(group);
+    const cells = await this.fetch((all) => all.where('g').equals(g).toArray());
+    const opened: { key: string; row: unknown }[] = [];
+    for (let i = 0; i < cells.length; i += part) opened.push(...await Promise.all(cells.slice(i, i + part).map((c) => this.open(c))));
+    opened.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return new Map(opened.map(({ key, row }) => [key, row]));
   }
 
   put(group: string, key: string, row: unknown): void {
@@ -282,17 +329,30 @@ class Snapshot implements Writing {
   /** What is known from now on. Readers of the state before keep theirs. */
   settled(): Loaded {
     const groups = new Map(this.loaded.groups);
-    const single = new Map<string, unknown>();
+    const opening = new Map<string, Promise<Group>>();
+    // Single rows stay known, but for a photo's bytes.
+    const single = new Map([...this.loaded.single].filter(([, row]) => typeof row !== 'string'));
+    // What is being opened goes on: this write lies over it when it is there.
+    for (const [group, rows] of this.loaded.opening) {
+      const over = this.over.get(group);
+      started(opening, group, over ? rows.then((r) => merged(r, over)) : rows);
+    }
     for (const [group, over] of this.over) {
       const all = groups.get(group);
       if (all) groups.set(group, merged(all, over));
       else for (const [key, row] of over) single.set(join(group, key), row);
     }
-    return { rev: this.rev + 1, groups, single };
+    return { rev: this.rev + 1, groups, opening, single };
   }
 }
 
-function merged(rows: ReadonlyMap<string, unknown>, over: ReadonlyMap<string, unknown>): Map<string, unknown> {
+/** Notes what is being opened; what fails is opened anew by whoever asks next. */
+function started(opening: Map<string, Promise<Group>>, group: string, rows: Promise<Group>): void {
+  opening.set(group, rows);
+  rows.catch(() => { if (opening.get(group) === rows) opening.delete(group); });
+}
+
+function merged(rows: Group, over: Group): Map<string, unknown> {
   const out = new Map(rows);
   let last = '';
   for (const key of rows.keys()) last = key;

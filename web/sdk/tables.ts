@@ -149,8 +149,8 @@ export class Base<Of extends Record<string, object>> {
   }
 
   /** Work on tables, all of it or nothing. It awaits nothing but these tables: a transaction waits for nothing else. */
-  transaction<R>(names: readonly (keyof Of & string)[], work: (t: Tables<Of>) => Promise<R>): Promise<R> {
-    return this.inside('readwrite', names, (tx) => work(this.seen((_, table, ask) => ask(tx.objectStore(table)))));
+  transaction<R>(names: readonly (keyof Of & string)[], work: (t: Tables<Of>) => Promise<R>, mode: IDBTransactionMode = 'readwrite'): Promise<R> {
+    return this.inside(mode, names, (tx) => work(this.seen(async (_, table, ask) => ask(tx.objectStore(table)))));
   }
 
   private seen(within: Within): Tables<Of> {

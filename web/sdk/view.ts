@@ -56,6 +56,10 @@ export async function view(tx: Reading, collection: string, id?: string): Promis
   return out;
 }
 
+/** A collection's records as they were pulled, without own changes: of a collection that this device never changes it is the view, and opens no outbox. */
+export const pulled = async (tx: Reading, collection: string): Promise<ViewRecord[]> =>
+  [...await tx.all<RecordRow>(recordsOf(collection))].map(([id, row]) => confirmed(collection, id, row));
+
 const confirmed = (collection: string, id: string, row: RecordRow): ViewRecord =>
   ({ collection, id, seq: row.seq, fields: { ...row.record }, word: null, n: 0 });
 
