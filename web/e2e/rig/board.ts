@@ -62,6 +62,17 @@ export class Board {
     for (const k of keys) await this.page.keyboard.press(k);
   }
 
+  /** Opens the open reports one after another, new ones too, until one says the words; whether one does. */
+  async opens(words: string): Promise<boolean> {
+    await this.press('n');
+    for (const row of await this.rows.locator('button.q').all()) {
+      await row.click();
+      await this.report.getByRole('heading', { level: 2 }).first().focus();
+      if ((await this.report.innerText()).includes(words)) return true;
+    }
+    return false;
+  }
+
   /** Moves to a row with J and K alone. */
   async stand(id: string): Promise<void> {
     for (let i = 0; i < 30; i++) await this.page.keyboard.press('k');

@@ -23,7 +23,7 @@ function chunk(type: string, data: Buffer): Buffer {
 }
 
 /** The pixels of a browser's screenshot (8 bits, RGB or RGBA, not interlaced), as 0xrrggbb. */
-function pixels(png: Buffer): { width: number; height: number; of: Uint32Array } {
+export function pixels(png: Buffer): { width: number; height: number; of: Uint32Array } {
   const width = png.readUInt32BE(16);
   const height = png.readUInt32BE(20);
   const per = png[25] === 6 ? 4 : 3;

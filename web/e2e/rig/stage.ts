@@ -1,4 +1,6 @@
-// A server, the way to it, and one phone that was given a code.
+// A server and who is before it: one phone that was given a code, or a board.
+import { chromium, type Browser } from '@playwright/test';
+import { Board } from './board.ts';
 import { Gateway } from './gateway.ts';
 import { Phone } from './phone.ts';
 import { Server } from './server.ts';
@@ -19,4 +21,28 @@ export async function strike({ server, way, phone }: Stage): Promise<void> {
   await phone.browser.kill();
   await way.stop();
   await server.stop();
+}
+
+/** A browser for boards: Debian's, or the one that the environment names. */
+export const desktop = (): Promise<Browser> =>
+  chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+
+export interface Office {
+  server: Server;
+  browser: Browser;
+  board: Board;
+}
+
+/** A server and a coordinator's board; `first` is what is there before the board is. */
+export async function office(first: (server: Server) => Promise<void> = async () => undefined): Promise<Office> {
+  const server = await Server.start();
+  await first(server);
+  const browser = await desktop();
+  return { server, browser, board: await Board.enrolled(browser, server.url, await server.invite('coordinator')) };
+}
+
+/** Ends it. `there` is undefined where setting it up failed. */
+export async function shutOffice(there: Office | undefined): Promise<void> {
+  await there?.browser.close();
+  await there?.server.stop();
 }
