@@ -1,3 +1,4 @@
+import { cellAt, type Point } from '../../sdk/cell.ts';
 import { asked } from '../../sdk/checklist/asked.ts';
 import { explain, parseInvite, UnlockError, type Device, type Entry, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
 import { refused } from '../../ui/gate.svelte.ts';
@@ -9,7 +10,7 @@ import { newFilled, newStop, observation, submission } from './draft.ts';
 import { forget, note, noted } from './here.ts';
 import { Album } from './album.svelte.ts';
 import { live } from './live.svelte.ts';
-import type { About, Answer, Basis, Draft, Duty, Fault, Filled, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session, Stop } from './session.ts';
+import type { About, Answer, Basis, Draft, Duty, Effort, Fault, Filled, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session, Stop } from './session.ts';
 import { faultOf, troubleOf } from './trouble.ts';
 
 /** How long a tap that is being written may keep the vault open after locking, ms. */
@@ -18,6 +19,8 @@ const LAST_TAP = 1_000;
 const GATHER = 40;
 /** A store that cannot be reached is tried again after this, ms. */
 const REACH_AGAIN = 3_000;
+/** Home waits this long for the reports, ms: with few it comes whole, with thousands it comes before them. */
+const WHOLE = 150;
 /** When the person read last that the server was set back. */
 const READ = 'rewoundRead';
 
@@ -41,9 +44,11 @@ export class Live implements Session {
   readonly practice = false;
   me: Me = live({ label: '', role: '', organization: '', allows: [] });
   places: Place[] = $state.raw([]);
+  efforts: Effort[] = $state.raw([]);
   lists: List[] = $state.raw([]);
   drafts: Draft[] = $state.raw([]);
   items: Item[] = $state.raw([]);
+  counting = $state(true);
   duty: Duty | null = $state.raw(null);
   link: Link = $state.raw({ trouble: '', tried: null, sending: false });
   fault: Fault = $state('');
@@ -85,7 +90,8 @@ export class Live implements Session {
   static async over(device: Device, vaults: Vaults): Promise<Live> {
     const s = new Live(device, vaults);
     s.#kept = (await s.storage()).kept;
-    await s.#read();
+    await s.#readFirst();
+    await Promise.race([s.#again(), new Promise((done) => setTimeout(done, WHOLE))]);
     s.#keepUp();
     void s.#askDuty();
     return s;
@@ -128,19 +134,29 @@ export class Live implements Session {
   #soon(after = GATHER): void {
     clearTimeout(this.#timer);
     if (this.#over) return;
-    this.#timer = setTimeout(() => {
-      this.#reading = this.#reading.then(() => this.#read()).catch((err: unknown) => {
-        if (['store', 'wiped'].includes(explain(err).kind) || explain(err).code === 'vault_gone') this.#failed(err);
-        // Locked meanwhile: nothing to show.
-      });
-    }, after);
+    this.#timer = setTimeout(() => void this.#again(), after);
+  }
+
+  #again(): Promise<void> {
+    return (this.#reading = this.#reading.then(() => this.#read()).catch((err: unknown) => {
+      if (['store', 'wiped'].includes(explain(err).kind) || explain(err).code === 'vault_gone') this.#failed(err);
+      // Locked meanwhile: nothing to show.
+    }));
   }
 
   async #read(): Promise<void> {
+    await this.#readFirst();
     const d = this.#device;
-    const [status, observations, submissions, drafts] = await Promise.all([
-      d.status(), d.records('observations'), d.records('submissions'), d.drafts<Draft>(),
-    ]);
+    const [observations, submissions] = await Promise.all([d.records('observations'), d.records('submissions')]);
+    await this.#readItems(observations, submissions);
+    this.counting = false;
+    note(d.vault, this.#held());
+  }
+
+  /** All but the reports: it takes as long with ten thousand of them as with none. */
+  async #readFirst(): Promise<void> {
+    const d = this.#device;
+    const [status, drafts] = await Promise.all([d.status(false), d.drafts<Draft>()]);
     if (status.lastContact !== this.#content.at || this.lists.length === 0) {
       this.#content.at = status.lastContact ?? 0;
       await this.#readContent();
@@ -149,14 +165,12 @@ export class Live implements Session {
       trouble: troubleOf(status.problem),
       tried: status.problem?.at ?? null, sending: status.activity === 'syncing',
     };
-    await this.#readItems(observations, submissions);
     this.drafts = drafts.map((x) => ({ ...x.value, id: x.id, changed: x.changed }));
     this.duty ??= (await d.setting<Duty>('duty')) ?? null;
     const room = await navigator.storage?.estimate?.();
     const left = room?.quota !== undefined && room.usage !== undefined ? room.quota - room.usage : undefined;
     this.sums = { n: status.rewound?.notes ?? 0 };
     this.fault = faultOf(status, { room: left, kept: this.#kept }, (await d.setting<number>(READ)) ?? 0);
-    note(d.vault, this.#held());
   }
 
   /** Makes the rows anew where anything that they say has changed: with ten thousand of them a tap in a draft must not. */
@@ -176,14 +190,16 @@ export class Live implements Session {
 
   async #readContent(): Promise<void> {
     const d = this.#device;
-    const [status, sites, organizations, lists] = await Promise.all([d.status(), d.records('sites'), d.records('organizations'), d.checklists()]);
+    const [status, sites, organizations, lists, operations] = await Promise.all([d.status(false), d.pulled('sites'), d.pulled('organizations'), d.checklists(), d.pulled('operations')]);
     const person = status.person;
     const own = organizations.find((o) => o.id === person?.organization);
     Object.assign(this.me, {
       label: '', role: person?.role ?? '', organization: text(own?.fields['name']),
       allows: Array.isArray(own?.fields['allows']) ? (own.fields['allows'] as string[]) : [],
     } satisfies Me);
-    this.places = sites.map((s) => ({ id: s.id, name: text(s.fields['name']), venue: text(s.fields['venue']) })).sort((a, b) => a.name.localeCompare(b.name));
+    // A worker is shown only those whose roster they are on; staff are on none.
+    this.efforts = operations.map((o) => ({ id: o.id, name: text(o.fields['name']), begins: time(o.fields['begins']), ends: time(o.fields['ends']) }));
+    this.places = sites.map((s) => ({ id: s.id, name: text(s.fields['name']), venue: text(s.fields['venue']), cell: s.fields['point'] ? cellAt(s.fields['point'] as unknown as Point) : '' })).sort((a, b) => a.name.localeCompare(b.name));
     this.lists = lists as List[];
   }
 
@@ -239,7 +255,7 @@ export class Live implements Session {
   }
 
   async done(draft: Draft): Promise<Item> {
-    const fields = (draft.kind === 'observations' ? observation(draft) : this.#submission(draft)) as JsonObject;
+    const fields = (draft.kind === 'observations' ? observation(draft, this.#cell(draft)) : this.#submission(draft)) as JsonObject;
     const saved = await (draft.corrects === undefined
       ? this.#device.create(draft.kind, fields, { draft: draft.id })
       : this.#device.correct(draft.corrects, [{ op: 'create', collection: draft.kind, fields }], { draft: draft.id })).catch((err: unknown) => {
@@ -258,7 +274,11 @@ export class Live implements Session {
   #submission(draft: Filled): Record<string, unknown> {
     const list = this.lists.find((l) => l.id === draft.checklist);
     if (!list) throw new Error(`done: checklist ${draft.checklist} is not on this phone`);
-    return submission(draft, list.version, asked(list.items, draft.answers).map((i) => i.id));
+    return submission(draft, list.version, asked(list.items, draft.answers).map((i) => i.id), this.#cell(draft));
+  }
+
+  #cell(draft: Draft): string {
+    return this.places.find((p) => p.id === draft.place)?.cell ?? '';
   }
 
   async correct(item: Item): Promise<Draft> {
@@ -268,9 +288,14 @@ export class Live implements Session {
     const entry = (await this.#device.outbox('parked')).find((e) => e.n === item.n);
     const op = entry?.ops.find((o) => o.op === 'create' && o.id === item.id);
     if (!entry || !op) throw new Error(`correct: number ${item.n ?? 0} is not parked`);
-    const draft: Draft = { ...(item.kind === 'observations' ? stopOf(op.fields ?? {}, item) : filledOf(op.fields ?? {}, item)), corrects: entry.n };
+    const draft: Draft = { ...(item.kind === 'observations' ? stopOf(op.fields ?? {}, item) : filledOf(op.fields ?? {}, item)), ...this.#where(op.fields ?? {}), corrects: entry.n };
     await this.keep(draft);
     return draft;
+  }
+
+  /** Where a refused report says that it was. An effort that the phone knows no more may be why it was refused. */
+  #where(f: JsonObject): Pick<Draft, 'grid' | 'point' | 'effort'> {
+    return { grid: text(f['grid']), point: (f['point'] ?? null) as unknown as Point | null, effort: this.efforts.find((e) => e.id === f['operation']) ?? null };
   }
 
   async again(item: Item): Promise<void> {
@@ -323,7 +348,7 @@ export class Live implements Session {
   }
 
   async read(): Promise<void> {
-    await this.#device.set(READ, (await this.#device.status()).rewound?.at ?? 0);
+    await this.#device.set(READ, (await this.#device.status(false)).rewound?.at ?? 0);
     this.#soon();
   }
 

@@ -2,7 +2,7 @@ import { app } from '../app.svelte.ts';
 import { makeID } from '../../sdk/index.ts';
 import type { Album } from './album.svelte.ts';
 import { live } from './live.svelte.ts';
-import type { Draft, Duty, Fault, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session } from './session.ts';
+import type { Draft, Duty, Effort, Fault, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session } from './session.ts';
 import { titleOf } from './open.ts';
 
 /**
@@ -14,12 +14,14 @@ export class Practice implements Session {
   readonly practice = true;
   readonly me: Me;
   readonly places: Place[] = [
-    { id: 'practice0000001', name: 'Practice truck stop', venue: 'truck_stop' },
-    { id: 'practice0000002', name: 'Practice hotel', venue: 'hotel' },
+    { id: 'practice0000001', name: 'Practice truck stop', venue: 'truck_stop', cell: '' },
+    { id: 'practice0000002', name: 'Practice hotel', venue: 'hotel', cell: '' },
   ];
+  readonly efforts: Effort[] = [{ id: 'practice0000003', name: 'Practice weekend', begins: 0, ends: Infinity }];
   readonly lists: List[];
   drafts: Draft[] = live([]);
   items: Item[] = live([]);
+  readonly counting = false;
   readonly duty: Duty | null = null;
   link: Link = live({ trouble: '' as const, tried: null, sending: false });
   readonly fault: Fault = '';

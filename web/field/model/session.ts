@@ -1,3 +1,4 @@
+import type { Point } from '../../sdk/cell.ts';
 import type { State } from '../../ui/state.ts';
 import type { Album } from './album.svelte.ts';
 import type { Refused } from '../../ui/gate.svelte.ts';
@@ -9,7 +10,7 @@ export interface Me {
   label: string;
   role: string;
   organization: string;
-  /** What the organization allows beyond the default: "plates", "staff_notes". */
+  /** What the organization allows beyond the default: "photos", "plates", "points", "staff_notes". */
   allows: string[];
 }
 
@@ -19,6 +20,16 @@ export interface Place {
   name: string;
   /** Kind of place: "truck_stop", "hotel". */
   venue: string;
+  /** The coarse cell that it lies in; "" if nobody has entered its point. */
+  cell: string;
+}
+
+/** A joint effort whose roster the person is on (an operation); Unix ms, `ends` is over already. */
+export interface Effort {
+  id: string;
+  name: string;
+  begins: number;
+  ends: number;
 }
 
 /** How a person knows. */
@@ -37,6 +48,12 @@ interface Written {
   changed: number;
   note: string;
   managerInvolved: boolean;
+  /** Coarse cell of where the phone was when the person asked it (R14). */
+  grid?: string;
+  /** The exact place, where the person has added it to this one. */
+  point?: Point | null;
+  /** The joint effort that it is of; null is none, undefined not decided yet. */
+  effort?: Effort | null;
   /** Number of the parked mutation that it corrects. */
   corrects?: number;
 }
@@ -160,9 +177,13 @@ export interface Session {
   readonly within?: boolean;
   readonly me: Me;
   readonly places: Place[];
+  /** Joint efforts that this phone knows of, running or not. */
+  readonly efforts: Effort[];
   readonly lists: List[];
   readonly drafts: Draft[];
   readonly items: Item[];
+  /** `items` is not read yet: nothing may be said of what is, or is not, here. */
+  readonly counting: boolean;
   readonly duty: Duty | null;
   readonly link: Link;
   readonly fault: Fault;

@@ -1,5 +1,6 @@
 import type { Text } from '../../ui/text.ts';
 import { photosEn } from './photos.en.ts';
+import { whereEn } from './where.en.ts';
 import { wrongEn } from './wrong.en.ts';
 
 /**
@@ -127,6 +128,7 @@ export const en = {
   'home.waiting': 'waiting',
   'home.waiting.do': 'Open the app when you have signal.',
   'home.waiting.auto': 'It goes by itself when there is signal.',
+  'home.counting': 'Counting what waits.',
   'home.nothing': 'Nothing waiting.',
   'home.portal': 'This Wi-Fi asks you to sign in first.',
   'home.tonight': 'Tonight',
@@ -329,6 +331,7 @@ export const en = {
   'cal.week': 'Week {n}',
   ...wrongEn,
   ...photosEn,
+  ...whereEn,
 } as const satisfies Record<string, Text>;
 
 /** The key of a text. */

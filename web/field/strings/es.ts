@@ -1,6 +1,7 @@
 import type { Translation } from '../../ui/text.ts';
 import type { en } from './en.ts';
 import { photosEs } from './photos.es.ts';
+import { whereEs } from './where.es.ts';
 import { wrongEs } from './wrong.es.ts';
 
 /**
@@ -123,6 +124,7 @@ export const es: Translation<typeof en> = {
   'home.waiting': 'en espera',
   'home.waiting.do': 'Abra la aplicación cuando tenga señal.',
   'home.waiting.auto': 'Sale solo cuando haya señal.',
+  'home.counting': 'Contando lo que está en espera.',
   'home.nothing': 'Nada en espera.',
   'home.portal': 'Este wifi pide entrar primero.',
   'home.tonight': 'Esta noche',
@@ -315,4 +317,5 @@ export const es: Translation<typeof en> = {
   'cal.week': 'Semana {n}',
   ...wrongEs,
   ...photosEs,
+  ...whereEs,
 };
