@@ -4,7 +4,7 @@ import type { Row } from './model/rows.ts';
 let escapes: number[] = [];
 // After G the next letter names a page.
 let going = 0;
-const pages = { q: 'queue', d: 'duty', p: 'repair', u: 'people', e: 'exports', t: 'ready', s: 'sites', l: 'checklists', r: 'rules', h: 'hotlines', m: 'map', c: 'counts' } as const;
+const pages = { q: 'queue', d: 'duty', p: 'repair', u: 'people', e: 'exports', t: 'ready', j: 'efforts', s: 'sites', l: 'checklists', r: 'rules', h: 'hotlines', m: 'map', c: 'counts' } as const;
 
 /** The board's keys. Single letters can be switched off (WCAG 2.1.4) and do nothing while a field has focus. */
 export function keys(e: KeyboardEvent): void {

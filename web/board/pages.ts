@@ -5,7 +5,8 @@ import type { Page } from './state.svelte.ts';
 type Fetch = () => Promise<{ default: Component }>;
 
 // Pages that are fetched when somebody opens them: the queue does not wait for them.
-const pages: readonly { page: 'sites' | 'checklists' | 'rules' | 'hotlines'; icon: IconName; fetch: Fetch }[] = [
+const pages: readonly { page: 'efforts' | 'sites' | 'checklists' | 'rules' | 'hotlines'; icon: IconName; fetch: Fetch }[] = [
+  { page: 'efforts', icon: 'calendar', fetch: () => import('./screens/Efforts.svelte') },
   { page: 'sites', icon: 'site', fetch: () => import('./screens/Sites.svelte') },
   { page: 'checklists', icon: 'list', fetch: () => import('./screens/Checklists.svelte') },
   { page: 'rules', icon: 'filter', fetch: () => import('./screens/Rules.svelte') },

@@ -6,20 +6,22 @@ export interface Filter {
   closed: boolean;
   mine: boolean;
   site: string;
+  /** A joint effort's id; "" is all. */
+  operation: string;
   /** 0 is all. */
   days: number;
 }
 
 /** The pages beside the queue. */
-export type Page = 'queue' | 'repair' | 'people' | 'duty' | 'exports' | 'ready' | 'sites' | 'checklists' | 'rules' | 'hotlines' | 'map' | 'counts';
+export type Page = 'queue' | 'repair' | 'people' | 'duty' | 'exports' | 'ready' | 'efforts' | 'sites' | 'checklists' | 'rules' | 'hotlines' | 'map' | 'counts';
 
 export type Sheet = 'tip' | 'unseal' | '' | 'keys' | 'close' | 'over' | 'assign' | 'filter' | 'compare';
 
-const first: Filter = { closed: false, mine: false, site: '', days: 3 };
+const first: Filter = { closed: false, mine: false, site: '', operation: '', days: 3 };
 
 function fromAddress(): Filter {
   const q = new URLSearchParams(location.search);
-  return { closed: q.get('state') === 'closed', mine: q.has('mine'), site: q.get('site') ?? '', days: Number(q.get('days') ?? first.days) };
+  return { closed: q.get('state') === 'closed', mine: q.has('mine'), site: q.get('site') ?? '', operation: q.get('operation') ?? '', days: Number(q.get('days') ?? first.days) };
 }
 
 /** The board's one state. */
@@ -59,10 +61,10 @@ class Board {
   readonly #minute = $derived(Math.floor(this.now / 60_000));
   readonly #fitting: Row[] = $derived.by(() => {
     if (!this.desk) return [];
-    const { closed, mine, site, days } = this.filter;
+    const { closed, mine, site, operation, days } = this.filter;
     const me = this.desk.me.id;
     const since = days === 0 ? -Infinity : this.#minute * 60_000 - days * 86_400_000;
-    return this.desk.rows.filter((r) => r.closed === closed && (!mine || r.claimedBy === me) && (!site || r.site === site) && Math.max(r.happened, r.arrived) > since);
+    return this.desk.rows.filter((r) => r.closed === closed && (!mine || r.claimedBy === me) && (!site || r.site === site) && (!operation || r.fields['operation'] === operation) && Math.max(r.happened, r.arrived) > since);
   });
   readonly #rows: Row[] = $derived.by(() => {
     const shown = this.#shown;
@@ -120,6 +122,7 @@ class Board {
     if (this.filter.closed) q.set('state', 'closed');
     if (this.filter.mine) q.set('mine', '');
     if (this.filter.site) q.set('site', this.filter.site);
+    if (this.filter.operation) q.set('operation', this.filter.operation);
     if (this.filter.days !== first.days) q.set('days', String(this.filter.days));
     history.replaceState(history.state, '', location.pathname + (q.size ? `?${q}` : ''));
   }

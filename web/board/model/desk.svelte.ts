@@ -2,7 +2,7 @@ import { explain, newest, triageID, type Checklist, type Device, type Entry, typ
 import { locale } from '../words.svelte.ts';
 import { Admin } from './admin.ts';
 import { judging, type Judging } from './rules.ts';
-import { byUrgency, rowOf, text, type Reason, type Row, type Urgency, type Words } from './rows.ts';
+import { byUrgency, rowOf, text, time, type Reason, type Row, type Urgency, type Words } from './rows.ts';
 
 /** Changes are gathered this long before the board is made anew, ms. */
 const GATHER = 60;
@@ -55,6 +55,8 @@ export class Desk {
   lostDevices: ViewRecord[] = $state.raw([]);
   users: ViewRecord[] = $state.raw([]);
   sites: { id: string; name: string }[] = $state.raw([]);
+  /** Joint efforts (operations) that this person is shown, the latest first. */
+  efforts: { id: string; name: string }[] = $state.raw([]);
 
   readonly device: Device;
   readonly admin: Admin;
@@ -125,7 +127,8 @@ export class Desk {
     this.organization = text(organizations.find((o) => o.id === status.person?.organization)?.fields['name']);
     this.refused = new Map(parked.flatMap((e) => e.records.map((r) => [r.id, e] as const)));
     this.#settleClaims(judged);
-    const [kept, conflicts, devices, lost, addenda] = await Promise.all([d.records('quarantine'), d.records('conflicts'), d.records('devices'), d.records('lost_devices'), d.records('addenda')]);
+    const [operations, kept, conflicts, devices, lost, addenda] = await Promise.all([d.records('operations'), d.records('quarantine'), d.records('conflicts'), d.records('devices'), d.records('lost_devices'), d.records('addenda')]);
+    this.efforts = operations.sort((a, b) => time(b.fields['begins']) - time(a.fields['begins'])).map((r) => ({ id: r.id, name: text(r.fields['name']) }));
     this.kept = kept.filter((r) => text(r.fields['state']) === 'held');
     this.aside = kept.filter((r) => text(r.fields['state']) === 'dismissed');
     this.addenda = added(addenda);
@@ -186,6 +189,11 @@ export class Desk {
   /** A person's name, as the board shows it; `you` for oneself is the screen's. */
   name(id: string): string {
     return this.people.find((p) => p.id === id)?.name ?? id.slice(0, 5);
+  }
+
+  /** A joint effort's name; "" for one that is not shown. */
+  effort(id: string): string {
+    return this.efforts.find((e) => e.id === id)?.name ?? '';
   }
 
   #change(row: Row, fields: JsonObject): Promise<unknown> {

@@ -2,6 +2,7 @@ import type { Text } from '../../ui/text.ts';
 import { contentEn } from './content.en.ts';
 import { leftEn } from './left.en.ts';
 import { lintEn } from './lint.en.ts';
+import { effortsEn } from './efforts.en.ts';
 import { mapEn } from './map.en.ts';
 import { outEn } from './out.en.ts';
 import { photosEn } from './photos.en.ts';
@@ -265,6 +266,7 @@ export const en = {
   ...leftEn,
   ...lintEn,
   ...mapEn,
+  ...effortsEn,
   ...workEn,
 } as const satisfies Record<string, Text>;
 

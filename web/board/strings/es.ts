@@ -3,6 +3,7 @@ import type { en } from './en.ts';
 import { contentEs } from './content.es.ts';
 import { leftEs } from './left.es.ts';
 import { lintEs } from './lint.es.ts';
+import { effortsEs } from './efforts.es.ts';
 import { mapEs } from './map.es.ts';
 import { outEs } from './out.es.ts';
 import { photosEs } from './photos.es.ts';
@@ -266,5 +267,6 @@ export const es: Translation<typeof en> = {
   ...leftEs,
   ...lintEs,
   ...mapEs,
+  ...effortsEs,
   ...workEs,
 };
