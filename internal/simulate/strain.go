@@ -34,16 +34,16 @@ func planStrain(g *rand.Rand, s *Script) {
 	if g.IntN(3) > 0 {
 		return
 	}
-	what := []string{Busy, Rates, Small, Small, Quota}[g.IntN(5)]
+	what := []string{Busy, Rates, Small, Quota}[g.IntN(4)]
 	who := []int{0, 3, 5}[g.IntN(3)]
 	at := g.IntN(len(s.Steps) * 3 / 4)
-	s.insert(at, Step{Do: Strain, What: what, Who: who, N: g.IntN(8), Seed: g.Uint64()})
+	s.insert(at, Step{Do: Strain, What: what, Who: who, N: g.IntN(3), Seed: g.Uint64()})
 	for range 2 + g.IntN(3) {
 		i := who
 		if g.IntN(3) == 0 {
 			i = busy[g.IntN(len(busy))] % s.Phones
 		}
-		save := Step{Do: Save, What: "report", Who: i, N: 1 + g.IntN(5), Seed: g.Uint64()}
+		save := Step{Do: Save, What: "report", Who: i, N: 2 + g.IntN(5), Seed: g.Uint64()}
 		if list := acts[i]; what != Quota || i != who {
 			save.What = list[g.IntN(len(list))]
 		} else if g.IntN(3) > 0 {
@@ -53,8 +53,11 @@ func planStrain(g *rand.Rand, s *Script) {
 		s.insert(at, save)
 		at++
 		sync := Step{Do: Sync, Who: i, With: []int{i}, Seed: g.Uint64()}
-		if g.IntN(3) == 0 {
+		switch g.IntN(6) {
+		case 0, 1:
 			sync.Faults = planFaults(g, 1)
+		case 2:
+			sync.Faults = []Fault{{At: g.IntN(2), Kind: Stall}}
 		}
 		s.insert(at, sync)
 	}
