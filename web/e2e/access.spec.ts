@@ -1,11 +1,12 @@
 // Every screen for every person: nothing that axe finds, nothing that scrolls
 // sideways, in two languages, two themes, large letters and right to left.
-import { chromium, expect, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { boardPage, Tour, world } from './rig/boardtour.ts';
 import { Gateway } from './rig/gateway.ts';
 import { faults, Watch, type Way } from './rig/look.ts';
 import { Phone } from './rig/phone.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 import { enrolSteps, fiveStates, open, places, shut } from './rig/tour.ts';
 
 test.setTimeout(600_000);
@@ -80,7 +81,7 @@ test('[HOUSE] the board: every page and sheet, in both languages', async () => {
   const server = await Server.start();
   await places(server);
   await world(server);
-  const browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  const browser = await desktop();
   const found: string[] = [];
   const seen = new Set<string>();
   try {

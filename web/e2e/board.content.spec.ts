@@ -1,12 +1,13 @@
 // What a coordinator does with content: a checklist from its draft to the phone, both languages side by side;
 // rules that are tried before they hold; a line that was called; a site.
-import { chromium, expect, test, type Browser } from '@playwright/test';
+import { expect, test, type Browser } from '@playwright/test';
 import type { Device } from '../sdk/device.ts';
 import type { Key } from '../board/strings/en.ts';
 import { observation, Phone } from '../sdk/test/support/phone.ts';
 import { Board } from './rig/board.ts';
 import { faults, type Way } from './rig/look.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 
 test.setTimeout(300_000);
 
@@ -28,7 +29,7 @@ const versions = async () => (await worker.checklists('es')).filter((c) => c.key
 
 test.beforeAll(async () => {
   server = await Server.start();
-  browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  browser = await desktop();
   worker = await new Phone({ timeout: 20_000 }).enrolled(server.url, await server.invite());
   board = await Board.enrolled(browser, server.url, await server.invite('coordinator'));
   board.page.setDefaultTimeout(20_000);

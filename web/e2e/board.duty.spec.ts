@@ -1,9 +1,10 @@
 // Nobody waits on an empty chair (R23): hours that a coordinator writes at the
 // board, what a worker's phone says by them, and one mail, with nothing in it,
 // about an emergency that nobody opens.
-import { chromium, expect, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { Board } from './rig/board.ts';
 import { Phone } from './rig/phone.ts';
+import { desktop } from './rig/stage.ts';
 import { Sink, TurnedServer } from './rig/turnedserver.ts';
 
 test.setTimeout(300_000);
@@ -11,7 +12,7 @@ test.setTimeout(300_000);
 test('[R23] [R24] hours are written at the board; an emergency that nobody opens sends one mail to each list, without content, and phone and board say so', async () => {
   const sink = await Sink.open();
   const server = await TurnedServer.before(sink);
-  const browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  const browser = await desktop();
   const phone = new Phone(server.url);
   try {
     const board = await Board.enrolled(browser, server.url, await server.invite('coordinator'));

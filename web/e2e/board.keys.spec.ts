@@ -1,10 +1,11 @@
 // The board without a mouse: every act has its letter, a filter is a link, and
 // reports of one place and hour stand side by side.
-import { chromium, expect, test, type Browser } from '@playwright/test';
+import { expect, test, type Browser } from '@playwright/test';
 import type { Device } from '../sdk/device.ts';
 import { observation, Phone } from '../sdk/test/support/phone.ts';
 import { Board, PASSPHRASE } from './rig/board.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 
 test.setTimeout(300_000);
 
@@ -28,7 +29,7 @@ async function arrive(note: string, agoMinutes: number, more: object = {}): Prom
 
 test.beforeAll(async () => {
   server = await Server.start();
-  browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  browser = await desktop();
   await server.invite('staff', SITE, '--site', SITE, '--served-by', 'Night Outreach');
   worker = await new Phone({ timeout: 60_000 }).enrolled(server.url, await server.invite());
   await worker.create('observations', stop('the first', 60));

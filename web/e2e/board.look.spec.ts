@@ -1,7 +1,7 @@
 // The pages of repair, people and duty and a report with all that may stand
 // beside it: nothing that axe finds, nothing that scrolls sideways, in both
 // languages, dark and light.
-import { chromium, expect, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { newest } from '../sdk/checklist/checklists.ts';
 import { observation, Phone } from '../sdk/test/support/phone.ts';
 import { say, type Fill } from '../ui/text.ts';
@@ -10,6 +10,7 @@ import { es } from '../board/strings/es.ts';
 import { Board } from './rig/board.ts';
 import { faults, Watch, type Way } from './rig/look.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 
 test.setTimeout(300_000);
 
@@ -21,7 +22,7 @@ const ways: Record<'en' | 'es', Way[]> = {
 
 test('[R20] [BOARD] report, repair, people and duty with something on them: axe, width, both languages, dark and light', async () => {
   const server = await Server.start();
-  const browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  const browser = await desktop();
   const enrolled = async (...invite: Parameters<Server['invite']>) => {
     const d = await new Phone({ timeout: 60_000, app: 'notes 0.1.0' }).enrolled(server.url, await server.invite(...invite));
     await d.sync();

@@ -1,12 +1,13 @@
 // What a coordinator puts right at the board: what an old app sent and the
 // server could not take, two values for one field, a file of a phone that cannot
 // connect, lost devices and people who leave; and what stands about it.
-import { chromium, expect, test, type Browser } from '@playwright/test';
+import { expect, test, type Browser } from '@playwright/test';
 import { newest } from '../sdk/checklist/checklists.ts';
 import type { Device } from '../sdk/device.ts';
 import { cut, observation, Phone } from '../sdk/test/support/phone.ts';
 import { Board } from './rig/board.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 
 test.setTimeout(300_000);
 
@@ -32,7 +33,7 @@ const inLine = (words: string) => board.page.locator('.past-list li').filter({ h
 
 test.beforeAll(async () => {
   server = await Server.start();
-  browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  browser = await desktop();
   staff = await enrolled('staff', SITE, ...at);
   worker = await enrolled();
   await worker.create('observations', stop('the first'));

@@ -1,11 +1,12 @@
 // What a coordinator reads at the board: a report in the words of its version; and what a
 // site's manager gets to see of it.
-import { chromium, expect, test, type Browser } from '@playwright/test';
+import { expect, test, type Browser } from '@playwright/test';
 import { newest } from '../sdk/checklist/checklists.ts';
 import type { Device } from '../sdk/device.ts';
 import { observation, Phone } from '../sdk/test/support/phone.ts';
 import { Board } from './rig/board.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 
 test.setTimeout(600_000);
 
@@ -23,7 +24,7 @@ const shown = (note: string) => expect(board.report).toContainText(note);
 
 test.beforeAll(async () => {
   server = await Server.start();
-  browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  browser = await desktop();
   staff = await new Phone({ timeout: 20_000 }).enrolled(server.url, await server.invite('staff', SITE, ...at));
   await staff.sync();
   worker = await new Phone({ timeout: 20_000 }).enrolled(server.url, await server.invite());

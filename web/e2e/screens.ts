@@ -1,6 +1,6 @@
 // Screenshots of every screen in both languages, from the real program with an
 // invented task force: make screenshots. They stand in docs/screens.
-import { chromium, test } from '@playwright/test';
+import { test } from '@playwright/test';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { boardPage, Tour, world } from './rig/boardtour.ts';
@@ -8,6 +8,7 @@ import { Gateway } from './rig/gateway.ts';
 import { Phone } from './rig/phone.ts';
 import { small } from './rig/png.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 import { enrolSteps, fiveStates, open, places, shut } from './rig/tour.ts';
 
 test.setTimeout(600_000);
@@ -65,7 +66,7 @@ test('the board', async () => {
   const server = await Server.start();
   await places(server);
   await world(server);
-  const browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--disable-dev-shm-usage'] });
+  const browser = await desktop(true);
   try {
     const page = await boardPage(browser, server);
     const tour: Tour = new Tour(page, async (name) => writeFileSync(`${folder}/${name}-${tour.language}.png`, small(await page.screenshot())));

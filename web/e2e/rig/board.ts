@@ -1,5 +1,5 @@
 // What a coordinator does on the board, by the words that stand there.
-import type { Browser, BrowserContext, Locator, Page } from '@playwright/test';
+import { expect, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test';
 import { say, type Fill } from '../../ui/text.ts';
 import { en, type Key } from '../../board/strings/en.ts';
 
@@ -60,6 +60,12 @@ export class Board {
   /** Presses keys, one after another. */
   async press(...keys: string[]): Promise<void> {
     for (const k of keys) await this.page.keyboard.press(k);
+  }
+
+  /** Goes to the queue and waits for a report, held back or not, until its row stands there. */
+  async brought(id: string): Promise<void> {
+    await this.press('g', 'q');
+    await expect.poll(async () => { await this.press('n'); return this.row(id).count(); }).toBe(1);
   }
 
   /** Opens the open reports one after another, new ones too, until one says the words; whether one does. */

@@ -23,9 +23,11 @@ export async function strike({ server, way, phone }: Stage): Promise<void> {
   await server.stop();
 }
 
-/** A browser for boards: Debian's, or the one that the environment names. */
-export const desktop = (): Promise<Browser> =>
-  chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+/** A browser for boards: Debian's, or the one that the environment names. One that `draws` has WebGL, on the processor. */
+export const desktop = (draws = false): Promise<Browser> => chromium.launch({
+  executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-dev-shm-usage', ...(draws ? ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'] : ['--disable-gpu'])],
+});
 
 export interface Office {
   server: Server;
