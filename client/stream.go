@@ -30,6 +30,8 @@ type stream struct {
 	began time.Time
 }
 
+func newStream(now time.Time) *stream { return &stream{pokes: make(chan struct{}, 1), began: now} }
+
 // openStream connects and subscribes. It fails with ctx.Err(), or errNoStream
 // with the cause.
 func (d *Device) openStream(ctx context.Context) (*stream, error) {
@@ -88,7 +90,7 @@ func (d *Device) connectStream(ctx context.Context, st *state) (*stream, error) 
 		return nil, err
 	}
 	now, _ := d.now()
-	s := &stream{pokes: make(chan struct{}, 1), began: now}
+	s := newStream(now)
 	go s.read(r, res.Body)
 	return s, nil
 }

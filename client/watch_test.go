@@ -1,9 +1,12 @@
 package client
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -56,6 +59,31 @@ func TestWatch(t *testing.T) {
 		if err := stop(); !errors.Is(err, context.Canceled) {
 			t.Errorf("end: %v", err)
 		}
+	})
+
+	t.Run("[LIVE-1] pokes that come while a pull runs are one more pull, however many", func(t *testing.T) {
+		f := newFake(t)
+		d, _ := enrolled(t, f)
+		running, goOn := make(chan struct{}, 10), make(chan struct{})
+		f.answer = func(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
+			if isPull(r) {
+				running <- struct{}{}
+				<-goOn
+			}
+			return false
+		}
+		s := newStream(time.Now().Add(-time.Minute))
+		ended := make(chan error, 1)
+		go func() { ended <- (&watch{d: d}).follow(t.Context(), s) }()
+		s.pokes <- struct{}{}
+		next(t, "the first pull", running)
+		pokes := strings.NewReader(strings.Repeat("event:sync\ndata:{}\n\n", 5))
+		s.read(&eventReader{from: bufio.NewReader(pokes)}, io.NopCloser(pokes)) // and the stream ends
+		close(goOn)
+		if err := next(t, "the end", ended); err != nil {
+			t.Error(err)
+		}
+		want(t, "pulls", len(f.pulls), 2)
 	})
 
 	t.Run("[LIVE-1] after a reconnect the gap is pulled", func(t *testing.T) {
