@@ -45,6 +45,7 @@ func Run(args []string, open Open) int {
 	root.AddCommand(operationCommand(open))
 	root.AddCommand(dutyCommand(open))
 	root.AddCommand(allowCommand(open))
+	root.AddCommand(photosCommand(open))
 	root.AddCommand(doctorCommand())
 	root.AddCommand(unsealCommand(open))
 	root.SetArgs(args)
