@@ -2,7 +2,7 @@
 // weeks that are over, and no more. And what leaves by the board: exports, the audit.
 import AxeBuilder from '@axe-core/playwright';
 import { readFile } from 'node:fs/promises';
-import { chromium, expect, test, type Browser, type Page } from '@playwright/test';
+import { expect, test, type Browser, type Page } from '@playwright/test';
 import { newest } from '../sdk/checklist/checklists.ts';
 import type { Device } from '../sdk/device.ts';
 import { observation, Phone } from '../sdk/test/support/phone.ts';
@@ -11,6 +11,7 @@ import { en, type Key } from '../board/strings/en.ts';
 import { es } from '../board/strings/es.ts';
 import { Board, PASSPHRASE } from './rig/board.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 
 test.setTimeout(120_000);
 
@@ -40,7 +41,7 @@ function listen(page: Page) {
 
 test.beforeAll(async () => {
   server = await Server.start();
-  browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  browser = await desktop();
   staff = await new Phone({ timeout: 20_000 }).enrolled(server.url, await server.invite('staff', SITE, ...at));
   await staff.sync();
   const list = newest(await staff.checklists('en')).find((c) => c.key === 'hotel_house' && c.locale === 'en')!;
@@ -63,10 +64,11 @@ test.afterAll(async () => {
 
 async function looksGood(page: Page, name: string) {
   for (const scheme of ['dark', 'light'] as const) {
-    await page.emulateMedia({ colorScheme: scheme });
+    await page.evaluate((s) => { document.documentElement.dataset['theme'] = s; }, scheme);
     expect((await new AxeBuilder({ page }).analyze()).violations, `${name} ${scheme}`).toEqual([]);
     if (process.env.FIELDPOST_SHOTS) await page.screenshot({ path: `${process.env.FIELDPOST_SHOTS}/${name}-${scheme}.png`, fullPage: true });
   }
+  await page.evaluate(() => { document.documentElement.dataset['theme'] = 'dark'; });
 }
 
 test('[BOARD] a coordinator notes posters and training by keyboard, and takes the reports with a reason', async () => {
@@ -121,6 +123,9 @@ test('[R8] [BOARD] the manager, with the raw API and the page, learns nothing of
   for (const k of ['g', 'q', '?', 'f', 'g', 'e']) await page.keyboard.press(k);
   await expect(page.getByRole('navigation')).toHaveCount(0);
   await expect(page.getByRole('dialog')).toHaveCount(0);
+  await page.getByRole('button', { name: t('theme.light'), exact: true }).click();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
+  expect(await page.locator('.tom').evaluate((e) => getComputedStyle(e).backgroundColor)).toBe('rgb(253, 252, 248)');
   await looksGood(page, 'manager');
   await page.getByRole('button', { name: t('language') }).click();
   await page.getByRole('heading', { level: 1, name: 'Qué hacer esta noche' }).waitFor();
