@@ -22,10 +22,13 @@ const (
 // gatherStep and gatherMost: while pushes are at the writer, what has been
 // committed is held back this long, looked at so often. Fifty phones that post
 // in one moment are one poke then, and one pull for each board, in place of
-// three. One push alone waits for a step at most.
+// three. One push alone waits for a step at most. Where two looks have found
+// pushes, more are on their way through the doors: it is over when none has come
+// for crowdRest.
 const (
 	gatherStep = 2 * time.Millisecond
-	gatherMost = 80 * time.Millisecond
+	crowdRest  = 10 * time.Millisecond
+	gatherMost = 160 * time.Millisecond
 )
 
 // Hub pokes whom a commit matters to. A commit only drops its scopes here:
@@ -175,7 +178,20 @@ func (h *Hub) run() {
 
 // gather rests as long as more is about to be committed.
 func (h *Hub) gather() {
-	for rested := time.Duration(0); h.Busy != nil && rested < gatherMost && h.Busy(); rested += gatherStep {
+	if h.Busy == nil {
+		return
+	}
+	looks, quiet := 0, time.Duration(0) // looks that found pushes; how long none did
+	for rested := time.Duration(0); rested < gatherMost; rested += gatherStep {
+		switch {
+		case h.Busy():
+			looks++
+			quiet = 0
+		case looks < 2 || quiet >= crowdRest:
+			return
+		default:
+			quiet += gatherStep
+		}
 		time.Sleep(gatherStep)
 	}
 }

@@ -24,6 +24,24 @@ func change(t testing.TB, r *rig.Rig, collection, id string, values map[string]a
 	}
 }
 
+// looks lets a test say, each time that it is asked, whether pushes are at the
+// writer.
+func looks(r *rig.Rig) (asked chan chan bool, end func()) {
+	asked, over := make(chan chan bool), make(chan struct{})
+	live := r.S.Exchange.Live
+	before := live.Busy
+	live.Busy = func() bool {
+		answer := make(chan bool, 1)
+		select {
+		case asked <- answer:
+			return <-answer
+		case <-over:
+			return false
+		}
+	}
+	return asked, func() { close(over); live.Busy = before }
+}
+
 func TestPokes(t *testing.T) {
 	t.Parallel() // it mostly waits
 	r := rig.New(t)
@@ -46,18 +64,8 @@ func TestPokes(t *testing.T) {
 	t.Run("[LIVE-1] while more is at the writer a poke waits, so that one does for all, and not for ever", func(t *testing.T) {
 		later()
 		s := watch(t, r, keisha.Token)
-		live, asked, over := r.S.Exchange.Live, make(chan chan bool), make(chan struct{})
-		before := live.Busy
-		live.Busy = func() bool {
-			answer := make(chan bool, 1)
-			select {
-			case asked <- answer:
-				return <-answer
-			case <-over:
-				return false
-			}
-		}
-		defer func() { close(over); live.Busy = before }()
+		asked, end := looks(r)
+		defer end()
 		go worker.Create("observations", r.Observation(""))
 		for n := 0; ; n++ {
 			select {
@@ -71,6 +79,35 @@ func TestPokes(t *testing.T) {
 			}
 			if n < 2 {
 				t.Fatalf("poked after %d looks", n)
+			}
+			break
+		}
+	})
+	t.Run("[LIVE-1] while pushes come one after the other the writer may rest between two, and one poke does for all", func(t *testing.T) {
+		later()
+		s := watch(t, r, keisha.Token)
+		asked, end := looks(r)
+		defer end()
+		go worker.Create("observations", r.Observation(""))
+		for n, busy := range []bool{true, true, false, false, true, false, false} {
+			select {
+			case answer := <-asked:
+				answer <- busy
+			case <-s.events:
+				t.Fatalf("poked after %d looks", n)
+			case <-time.After(10 * time.Second):
+				t.Fatal("nobody looks")
+			}
+		}
+		for {
+			select {
+			case answer := <-asked:
+				answer <- false
+				continue
+			case e := <-s.events:
+				rig.Want(t, e, event{"sync", "{}"})
+			case <-time.After(10 * time.Second):
+				t.Fatal("no poke")
 			}
 			break
 		}
