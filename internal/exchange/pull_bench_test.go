@@ -3,7 +3,6 @@ package exchange_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -89,22 +88,23 @@ func BenchmarkPull(b *testing.B) {
 	}
 }
 
-// asking is a pull as a board sends it.
+// asking is a request as a device sends it.
 type asking struct {
 	url, token string
+	path       string
 	body       []byte
 }
 
 func (a asking) ask(c *http.Client) error {
 	raw, err := a.send(c)
 	if err == nil && len(raw) == 0 {
-		err = errors.New("pull: no answer")
+		err = fmt.Errorf("%s: no answer", a.path)
 	}
 	return err
 }
 
 func (a asking) send(c *http.Client) ([]byte, error) {
-	req, err := http.NewRequest(http.MethodPost, a.url+"/api/sync/pull", bytes.NewReader(a.body))
+	req, err := http.NewRequest(http.MethodPost, a.url+a.path, bytes.NewReader(a.body))
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (a asking) send(c *http.Client) ([]byte, error) {
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("pull: %d %s", res.StatusCode, raw)
+		err = fmt.Errorf("%s: %d %s", a.path, res.StatusCode, raw)
 	}
 	return raw, err
 }
@@ -130,7 +130,7 @@ func board(b *testing.B, d *rig.Device) asking {
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := asking{d.Rig.URL, d.Token, raw}
+		a := asking{d.Rig.URL, d.Token, "/api/sync/pull", raw}
 		var page struct {
 			Cursor, Mark string
 			More         bool
@@ -146,7 +146,7 @@ func board(b *testing.B, d *rig.Device) asking {
 			if raw, err = json.Marshal(map[string]any{"protocol": 1, "schema": wire.Schema, "device": d.ID, "mark": d.Mark, "cursor": d.Cursor, "app": "bench", "waiting": 0}); err != nil {
 				b.Fatal(err)
 			}
-			return asking{d.Rig.URL, d.Token, raw}
+			return asking{d.Rig.URL, d.Token, "/api/sync/pull", raw}
 		}
 	}
 }
