@@ -1,12 +1,14 @@
 // Map and counts: what phones pushed stands on the map and in the tables beside
 // it, nothing is asked of anybody else, and all of it is there without a mouse.
-import { chromium, expect, test, type Browser } from '@playwright/test';
+import { expect, test, type Browser } from '@playwright/test';
 import { observation, Phone } from '../sdk/test/support/phone.ts';
 import type { Device } from '../sdk/device.ts';
 import { cellAt } from '../board/model/places.ts';
 import { Board } from './rig/board.ts';
 import { faults, Watch, type Way } from './rig/look.ts';
+import { pixels } from './rig/png.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 
 test.setTimeout(180_000);
 // One looks on at what the one before left.
@@ -28,7 +30,7 @@ const stop = (minutes: number, more: object = {}) => worker.create('observations
 test.beforeAll(async () => {
   server = await Server.start();
   // Software drawing: a test machine has no card.
-  browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'] });
+  browser = await desktop(true);
   const keeper = await new Phone({ timeout: 20_000 }).enrolled(server.url, await server.invite('coordinator', ours));
   await keeper.create('sites', { name: 'Lost Mitten', venue: 'truck_stop', point: plaza });
   await keeper.create('sites', { name: 'Two Owls', venue: 'truck_stop', point: { lat: plaza.lat + 0.004, lon: plaza.lon + 0.004 } });
@@ -139,6 +141,29 @@ test('[BOARD] [ACCESS] counts agree with what was pushed; of the others nothing 
     await across.screenshot({ path: `${look}/across.png` });
     await page.locator('section[aria-labelledby="c-published"]').screenshot({ path: `${look}/published.png` });
   }
+  watch.clean();
+});
+
+/** How light the map is, 0 to 255: the middle of all that is drawn. */
+async function lightness(): Promise<number> {
+  const { of } = pixels(await board.page.locator('.canvas').screenshot());
+  return of.toSorted()[of.length >> 1]! >> 8 & 255;
+}
+
+test('[BOARD] who asks for light has it at once, on the map that is open too, and after a restart', async () => {
+  const { page } = board;
+  await board.press('g', 'm');
+  await expect(page.locator('.canvas[data-drawn="yes"]')).toBeVisible({ timeout: 60_000 });
+  await expect.poll(lightness).toBeLessThan(60);
+  await board.button('theme.light').press('Enter');
+  await expect.poll(lightness).toBeGreaterThan(200);
+  await page.reload();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
+  await page.getByLabel(board.t('lock.enter')).fill('six dry stones');
+  await board.button('lock.open').click();
+  await expect(board.rows.first()).toBeVisible();
+  await board.button('theme.dark').press('Enter');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   watch.clean();
 });
 
