@@ -30,11 +30,17 @@ test('[ENROL-2] [R11] the printed card and the screen show one code, which leads
   const opening = page.waitForEvent('popup');
   await board.button('people.print').press('Enter');
   const card = await opening;
+  const blocked: string[] = [];
+  card.on('console', (m) => { if (m.type() === 'error') blocked.push(m.text()); });
   await expect(card.getByText('Night Outreach').first()).toBeVisible();
   await expect.poll(() => card.evaluate(() => (globalThis as unknown as { printed: number }).printed)).toBe(1);
   const picture = card.locator('svg');
   await expect(picture).toHaveCount(1);
   expect(readQR(await picture.screenshot())).toBe(link);
+  // It is a card, with its own look: all of it on one sheet of letter paper.
+  await card.setViewportSize({ width: 816, height: 1056 });
+  expect((await picture.boundingBox())!.width).toBeLessThan(400);
+  expect(await card.evaluate(() => document.documentElement.scrollHeight)).toBeLessThanOrEqual(1056);
   const words = await card.locator('body').innerText();
   expect(words).not.toMatch(/fieldpost|traffick|trata/i);
   expect(words).toContain(new URL(server.url).host);
@@ -42,6 +48,7 @@ test('[ENROL-2] [R11] the printed card and the screen show one code, which leads
   await card.emulateMedia({ media: 'print' });
   expect(readQR(await picture.screenshot())).toBe(link);
   if (process.env.FIELDPOST_SHOTS) await card.screenshot({ path: `${process.env.FIELDPOST_SHOTS}/card-print.png`, fullPage: true });
+  expect(blocked).toEqual([]);
   await card.close();
 
   const phone = new Phone(server.url);

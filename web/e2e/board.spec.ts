@@ -1,11 +1,12 @@
 // The board: two coordinators, a phone that was away, a server that stops, a
 // connection that hangs without a word, and a manager who learns nothing.
-import { chromium, expect, test, type Browser } from '@playwright/test';
+import { expect, test, type Browser, type Response } from '@playwright/test';
 import { cut, observation, Phone } from '../sdk/test/support/phone.ts';
 import type { Device } from '../sdk/device.ts';
 import { Board } from './rig/board.ts';
 import { Gateway } from './rig/gateway.ts';
 import { Server } from './rig/server.ts';
+import { desktop } from './rig/stage.ts';
 
 test.setTimeout(600_000);
 
@@ -20,6 +21,9 @@ let a: Board;
 let b: Board;
 let phone: Phone;
 let worker: Device;
+
+/** A stream that the server has taken on: what comes is told of at once, and not asked for. */
+const subscribed = (r: Response): boolean => r.url().endsWith('/api/realtime') && r.request().method() === 'POST' && r.ok();
 
 /** Runs what should be soon, and tells how long it took. */
 async function timed(what: string, work: () => Promise<unknown>): Promise<void> {
@@ -43,7 +47,7 @@ async function arrived(): Promise<void> {
 test.beforeAll(async () => {
   server = await Server.start();
   way = await Gateway.before(() => server.url);
-  browser = await chromium.launch({ executablePath: process.env.FIELDPOST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  browser = await desktop();
   phone = new Phone({ timeout: 20_000 });
   worker = await phone.enrolled(server.url, await server.invite());
   await worker.create('observations', stop('the first', 30));
@@ -124,7 +128,9 @@ for (const [how, end] of [['in good order', () => server.stop()], ['by a power c
     await a.press('c');
     await expect(a.row(asked)).toContainText(a.t('claim.asked'));
     const later = await save(`later, ${how}`, 0);
+    const streamed = Promise.all([a, b].map((x) => x.page.waitForResponse(subscribed, within(10_000))));
     await server.start();
+    await timed(`until both have a stream again, ${how}`, () => streamed);
     await worker.sync();
     await timed(`until both are live again, ${how}`, () => both((x) => expect(x.strip).toContainText(x.t('age.live'), within(10_000))));
     await both((x) => expect(x.page.getByText(x.t('queue.fresh', { n: 1 }))).toBeVisible(within(10_000)));
