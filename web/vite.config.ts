@@ -32,6 +32,14 @@ function content(): Plugin {
       const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ texts: { en, es }, lines, guides: json('guidance'), pictures, names }) });
       return `export default import.meta.ROLLUP_FILE_URL_${reference};`;
     },
+    // The lock screen's words come beside its script, not after it.
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html, { filename, bundle }) => {
+        const name = Object.keys(bundle ?? {}).find((f) => /^assets\/content-[^/]*\.json$/.test(f));
+        return name && filename.endsWith('/field/index.html') ? [{ tag: 'link', attrs: { rel: 'preload', href: `/${name}`, as: 'fetch', crossorigin: '' }, injectTo: 'head' }] : html;
+      },
+    },
   };
 }
 

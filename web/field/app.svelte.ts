@@ -1,4 +1,5 @@
-import { AutoLock } from '../sdk/index.ts';
+import type { Component } from 'svelte';
+import { AutoLock } from '../sdk/autolock.ts';
 import type { Draft, Session, Unsaved } from './model/session.ts';
 import { prefs } from './prefs.svelte.ts';
 import { voice } from './voice.svelte.ts';
@@ -38,6 +39,8 @@ export type Gone = { why: 'pin'; kept: number; code: string } | { why: 'wiped' }
 class App {
   phase: 'lock' | 'away' | 'open' = $state('lock');
   session: Session | null = $state.raw(null);
+  /** The screens behind the lock, once they are loaded. */
+  inside: Component | null = $state.raw(null);
   stack: Screen[] = $state.raw([{ name: 'home' }]);
   /** Why the last tap is not on the disk. Every screen says it while it is so. */
   unsaved: Unsaved = $state('');

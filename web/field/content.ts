@@ -1,7 +1,7 @@
 import url from 'virtual:content';
 import type { Locale, Text } from '../ui/text.ts';
 import type { Key } from './strings/en.ts';
-import { namesOf, type Names } from './warn/warn.ts';
+import type { Names } from './warn/warn.ts';
 
 // Texts, hotlines, guidance and pictures are in the app itself: they open from a
 // cold start with no network (R3). Beside the script, because data is read many
@@ -56,7 +56,6 @@ interface Content {
 }
 
 let all: Content;
-let known: Names | undefined;
 
 /** Reads it, from the precache when there is no network. The app starts when it is there. */
 export async function loadContent(): Promise<void> {
@@ -84,8 +83,8 @@ export const guides = (): Guide[] => all.guides.filter((g) => g.shown !== 'mysel
 /** The inner part of a picture of the checklists; "" if there is none of that name. */
 export const picture = (name: string): string => all.pictures[name] ?? '';
 
-/** What a note is held against (R2); they become sets when a note is first shown. */
-export const names = (): Names => (known ??= namesOf(all.names));
+/** What a note is held against (R2). */
+export const names = (): Record<keyof Names, string> => all.names;
 
 /** A bilingual text in a language. */
 export const said = (s: Said, locale: Locale): string => s[`text::${locale}`];

@@ -4,7 +4,7 @@ import './field.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { loadContent } from './content.ts';
-import { gate } from './model/gate.svelte.ts';
+import { gate, inside } from './model/gate.svelte.ts';
 import { keepOffline } from './update.svelte.ts';
 
 // Who is here is looked up while the texts come.
@@ -13,5 +13,7 @@ const looked = gate.start();
 await loadContent();
 mount(App, { target: document.body });
 void looked;
+// Behind the first picture, and not in its way: it is here before a PIN is typed, and who types it asks for it too.
+requestAnimationFrame(() => setTimeout(() => inside().catch(() => undefined), 200));
 // The app works without it; only the next cold start needs it. Settings shows the version.
 keepOffline().catch(() => undefined);

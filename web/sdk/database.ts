@@ -140,6 +140,10 @@ const newer = (cause: unknown): SdkError => new SdkError('store', 'store_newer',
   hint: 'Close all its windows and open it again with a connection. What is in the store is untouched.', cause,
 });
 
+/** What lies open of each vault, by label: all that a lock screen needs of the library before somebody types. It reads nothing that grows. */
+export const headersOf = async (db: Database): Promise<Header[]> =>
+  (await db.run('list vaults', () => db.vaults.toArray())).sort((a, b) => (a.label < b.label ? -1 : 1));
+
 /** Tells a full disk from a lost connection from our own mistakes. */
 function storeError(op: string, err: unknown): unknown {
   if (err instanceof SdkError) return err;

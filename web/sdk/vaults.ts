@@ -9,7 +9,7 @@
  * was written.
  */
 import { Watch } from './clock.ts';
-import { Database, type Header, type Kdf } from './database.ts';
+import { Database, headersOf, type Header, type Kdf } from './database.ts';
 import { Device, deviceDefaults, type DeviceOptions } from './device.ts';
 import { look } from './enroll.ts';
 import { badInput, SdkError } from './errors.ts';
@@ -36,6 +36,8 @@ export interface VaultOptions extends Partial<DeviceOptions> {
   /** The database's name: nothing that names the subject. */
   name?: string;
   locks?: Locks;
+  /** A connection that a lock screen has made already, to the database of that name. */
+  db?: Database;
   /** For tests where there is no IndexedDB. */
   indexedDB?: { indexedDB: IDBFactory; IDBKeyRange: typeof IDBKeyRange };
   /** For tests: instead of measuring. A weak one makes a weak vault. */
@@ -85,7 +87,7 @@ export class Vaults {
   private readonly uncounted = new Map<string, Header>();
 
   constructor(private readonly options: VaultOptions = {}) {
-    this.db = new Database(options.name ?? 'notes', options.indexedDB);
+    this.db = options.db ?? new Database(options.name ?? 'notes', options.indexedDB);
     this.locks = options.locks ?? defaultLocks();
     const given = Object.entries(options).filter(([, v]) => v !== undefined);
     this.device = { ...deviceDefaults(), ...(Object.fromEntries(given) as Partial<DeviceOptions>) };
@@ -98,11 +100,11 @@ export class Vaults {
 
   /** The vaults on this installation, by label. A cold start waits for it: it reads nothing that grows. */
   async list(): Promise<VaultInfo[]> {
-    const headers = await this.db.run('list vaults', () => this.db.vaults.toArray());
+    const headers = await headersOf(this.db);
     const now = this.device.clocks.now();
     return headers.map((h) => ({
       id: h.id, label: h.label, digits: h.digits ?? 0, triesLeft: Math.max(0, h.limit - h.tries), notBefore: restOf(h, now) > 0 ? now + restOf(h, now) : null,
-    })).sort((a, b) => (a.label < b.label ? -1 : 1));
+    }));
   }
 
   /** Asks what an invite would give, before there is a vault for it. As {@link Device.look}. */

@@ -1,4 +1,6 @@
-import { explain, UnlockError, Vaults, VERSION, WRONG_LIMIT, type Device } from '../sdk/index.ts';
+import { Database, headersOf } from '../sdk/database.ts';
+import { explain } from '../sdk/errors.ts';
+import type { Device, UnlockError, Vaults } from '../sdk/index.ts';
 
 /** Whom a code would put this phone to work with. */
 export interface Invitation {
@@ -49,6 +51,14 @@ export function refused(code: string, kind: string, retryAfter: number): Refused
   return retryAfter > 0 ? no('wait', Math.ceil(retryAfter / 60_000)) : no('failed');
 }
 
+/** What opens a vault: nearly all of the device library. A lock screen stands before it is there. */
+export interface Library {
+  Vaults: typeof Vaults;
+  UnlockError: typeof UnlockError;
+  VERSION: string;
+  WRONG_LIMIT: number;
+}
+
 /** What an app makes of an unlocked device: `label` names the next person's vault, `over` opens the screens. */
 export interface Opener<S> {
   /** The store's name, which says nothing of the subject. */
@@ -56,6 +66,7 @@ export interface Opener<S> {
   label: (n: number) => string;
   over: (device: Device, vaults: Vaults) => Promise<S>;
   stream?: boolean;
+  library: () => Promise<Library>;
 }
 
 /** The door: the people on this phone, opening a vault, and joining. */
@@ -67,12 +78,13 @@ export class Gate<S> {
   code = $state('');
   /** Why it is not known who is here. It may pass: `refresh` looks again. */
   trouble: Trouble = $state('');
-  readonly #vaults: Vaults;
+  readonly #db: Database;
+  #vaults: Vaults | undefined;
   readonly #app: Opener<S>;
 
   constructor(app: Opener<S>) {
     this.#app = app;
-    this.#vaults = new Vaults({ name: app.name, stream: app.stream ?? false, app: `${app.name} ${VERSION}` });
+    this.#db = new Database(app.name);
     this.#take();
   }
 
@@ -82,6 +94,15 @@ export class Gate<S> {
     addEventListener('hashchange', () => this.#take());
     await this.refresh();
     this.ready = true;
+  }
+
+  /** What opens a vault; null where it did not come: a page of before an update, or a link that broke. */
+  async #library(): Promise<(Library & { vaults: Vaults }) | null> {
+    const library = await this.#app.library().catch(() => null);
+    if (!library) return null;
+    const { name, stream = false } = this.#app;
+    this.#vaults ??= new library.Vaults({ name, stream, app: `${name} ${library.VERSION}`, db: this.#db });
+    return { ...library, vaults: this.#vaults };
   }
 
   #take(): void {
@@ -103,7 +124,7 @@ export class Gate<S> {
   }
 
   async #list(): Promise<void> {
-    this.people = (await this.#vaults.list()).map((v) => ({ id: v.id, label: v.label, digits: v.digits }));
+    this.people = (await headersOf(this.#db)).map((v) => ({ id: v.id, label: v.label, digits: v.digits ?? 0 }));
     this.person = this.people.find((p) => p.id === localStorage.getItem(LAST)) ?? this.people[0] ?? null;
   }
 
@@ -113,10 +134,13 @@ export class Gate<S> {
 
   async open(id: string, secret: string): Promise<Opened<S>> {
     const no = { ok: false as const, wiped: false, damaged: false, trouble: '' as Trouble, left: 0, wait: 0, kept: 0, code: '' };
+    const library = await this.#library();
+    if (!library) return { ...no, trouble: 'lost' };
+    const { vaults, UnlockError } = library;
     try {
-      const device = await this.#vaults.unlock(id, secret);
+      const device = await vaults.unlock(id, secret);
       localStorage.setItem(LAST, id);
-      return { ok: true, session: await this.#app.over(device, this.#vaults) };
+      return { ok: true, session: await this.#app.over(device, vaults) };
     } catch (err) {
       const code = id.slice(0, 6).toUpperCase();
       const trouble = troubleOf(err);
@@ -128,7 +152,7 @@ export class Gate<S> {
       if (err.code === 'try_later') return { ...no, left: err.triesLeft, wait: Math.ceil(err.retryAfter / 1000) };
       if (err.code === 'wrong_secret') return { ...no, left: err.triesLeft };
       // A file has a line for each note.
-      const kept = (await this.#vaults.carriedFiles(id)).flatMap((f) => f.trim().split('\n')).length;
+      const kept = (await vaults.carriedFiles(id)).flatMap((f) => f.trim().split('\n')).length;
       await this.#list();
       return { ...no, wiped: true, kept, code };
     }
@@ -136,8 +160,10 @@ export class Gate<S> {
 
   /** Asks whom a code would put this phone to work with. Nothing is used up. */
   async look(code: string): Promise<{ ok: true; invitation: Invitation } | Refused> {
+    const library = await this.#library();
+    if (!library) return refused('', 'store', 0);
     try {
-      const { organization, role, sites, host } = await this.#vaults.look('', code);
+      const { organization, role, sites, host } = await library.vaults.look('', code);
       return { ok: true, invitation: { organization: organization.name, role, sites: sites.map((x) => x.name), host } };
     } catch (err) {
       const e = explain(err);
@@ -147,15 +173,18 @@ export class Gate<S> {
 
   /** Makes a vault and a device of its own for one more person, by a code or for who is signed in, and fetches what they may see. */
   async enrol(code: string | { session: string }, secret: string): Promise<{ ok: true; session: S } | Refused> {
+    const library = await this.#library();
+    if (!library) return refused('', 'store', 0);
+    const { vaults, WRONG_LIMIT } = library;
     let device: Device | undefined;
     try {
-      device = await this.#vaults.create(secret, this.#app.label(this.people.length + 1), WRONG_LIMIT);
+      device = await vaults.create(secret, this.#app.label(this.people.length + 1), WRONG_LIMIT);
       await device.enroll('', code, '');
     } catch (err) {
       const e = explain(err);
       device?.lock();
       // Half a vault would stand among the people; where not even that can be taken away, the next start shows it.
-      if (device) await this.#vaults.wipe(device.vault).catch((err: unknown) => void explain(err));
+      if (device) await vaults.wipe(device.vault).catch((err: unknown) => void explain(err));
       return refused(e.code, e.kind, e.retryAfter);
     }
     localStorage.setItem(LAST, device.vault);
@@ -164,6 +193,6 @@ export class Gate<S> {
     // Without a first pull there is no checklist here; a failure says so on the list's screen.
     await device.sync().catch((err: unknown) => void explain(err));
     await this.#list();
-    return { ok: true, session: await this.#app.over(device, this.#vaults) };
+    return { ok: true, session: await this.#app.over(device, vaults) };
   }
 }

@@ -1,9 +1,9 @@
-import { explain } from '../../sdk/index.ts';
+import { explain, UnlockError, Vaults, VERSION, WRONG_LIMIT } from '../../sdk/index.ts';
 import { Gate } from '../../ui/gate.svelte.ts';
 import { Desk } from './desk.svelte.ts';
 
 /** The board's door: a browser is a device of its own, locked like a phone. */
-export const gate = new Gate({ name: 'desk', label: (n) => `${n}`, over: Desk.over, stream: true });
+export const gate = new Gate({ name: 'desk', label: (n) => `${n}`, over: Desk.over, stream: true, library: async () => ({ UnlockError, Vaults, VERSION, WRONG_LIMIT }) });
 
 /** Somebody who is signed in on the web in this browser, with the token of the session, which can enrol a device (ENROL-1). */
 export interface SignedIn {
