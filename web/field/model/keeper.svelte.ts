@@ -20,6 +20,7 @@ export function keeper<T extends Draft>(of: () => T) {
   let ended = false;
   // One after the other, so that an older state never lands on a newer one.
   let last: Promise<boolean> = Promise.resolve(true);
+  let under = 0;
 
   // Whoever leaves the screen right after a key, and opens the draft again, finds it as it was left.
   $effect(() => () => { if (app.unkept.has(now)) void now(); });
@@ -46,7 +47,11 @@ export function keeper<T extends Draft>(of: () => T) {
     const draft = of();
     draft.changed = Date.now();
     const what = still(draft);
-    return (last = last.then(() => write(() => session.keep(what))));
+    // Where nothing is being written it begins at once, before the screen is made anew.
+    const before = under ? last : null;
+    under++;
+    const work = () => write(() => session.keep(what)).finally(() => under--);
+    return (last = before ? before.then(work) : work());
   }
 
   return {
