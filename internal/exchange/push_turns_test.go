@@ -2,6 +2,8 @@ package exchange_test
 
 import (
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +34,45 @@ func TestPushTurns(t *testing.T) {
 		}
 		return mustJSON(t, envelope(d, list...))
 	}
+
+	t.Run("[PUSH-1] pushes that wait for the writer share a commit, and none is answered before it", func(t *testing.T) {
+		w.on(t)
+		const phones = 20
+		var commits, committed, answered atomic.Int64
+		told := w.S.Store.Notify
+		w.S.Store.Notify = func(scopes map[string]bool) { // right after a commit
+			commits.Add(1)
+			time.Sleep(100 * time.Millisecond) // an answer that does not wait is out by now
+			if n := answered.Load(); n > committed.Load() {
+				t.Errorf("%d were answered, %d committed before", n, committed.Load())
+			}
+			committed.Store(int64(count("shared")))
+			told(scopes)
+		}
+		defer func() { w.S.Store.Notify = told }()
+		var bodies [][]byte
+		var all []*rig.Device
+		for range phones {
+			d := w.worker()
+			all, bodies = append(all, d), append(bodies, body(d, 1, "shared", 1))
+		}
+		commits.Store(0) // those of the enrolments
+		goOn := w.standStill(t)
+		var done sync.WaitGroup
+		for i, d := range all {
+			done.Go(func() {
+				rig.Want(t, w.postPush(d, bodies[i], nil).status, http.StatusOK)
+				answered.Add(1)
+			})
+		}
+		time.Sleep(time.Second) // they are all read and wait by now
+		goOn()
+		done.Wait()
+		rig.Want(t, count("shared"), phones)
+		if n := commits.Load(); n > phones/4 { // one, or a few where some came late
+			t.Errorf("%d commits for %d pushes", n, phones)
+		}
+	})
 
 	t.Run("[PUSH-13] a push of many mutations of several ops holds up nobody: who came after it is answered before it ends", func(t *testing.T) {
 		w.on(t)
