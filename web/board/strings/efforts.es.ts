@@ -4,7 +4,7 @@ import type { effortsEn } from './efforts.en.ts';
 /** Las palabras de los trabajos conjuntos. Awaiting review by native speakers and practitioners (R25). */
 export const effortsEs: Translation<typeof effortsEn> = {
   'nav.efforts': 'Trabajos conjuntos',
-  'efforts.say': 'Quien está en la lista ve el trabajo conjunto mientras dura: coordinación sus notas, la policía sus lugares. Al terminar, eso se acaba en ese segundo. Otras organizaciones se agregan cuando lo crea quien opera el servidor.',
+  'efforts.say': 'Quien está en la lista ve el trabajo conjunto mientras dura: coordinación sus reportes, la policía sus lugares. Al terminar, eso se acaba en ese segundo. Otras organizaciones se agregan cuando lo crea quien opera el servidor.',
   'efforts.none': 'Todavía no hay trabajos conjuntos.',
   'efforts.new': 'Crear un trabajo conjunto',
   'efforts.edit': 'Cambiar {name}',
@@ -22,7 +22,7 @@ export const effortsEs: Translation<typeof effortsEn> = {
   'efforts.planned': 'Empieza {time}, termina {end}',
   'efforts.over': 'Terminó {time}',
   'efforts.others': { one: 'con {n} organización más', other: 'con {n} organizaciones más' },
-  'efforts.reports': { one: '{n} nota', other: '{n} notas' },
+  'efforts.reports': { one: '{n} reporte', other: '{n} reportes' },
   'efforts.roster': 'Lista de {name}',
   'efforts.empty': 'Todavía no hay nadie en la lista.',
   'efforts.person': 'Persona',
