@@ -127,3 +127,54 @@ test('[R13] [PHOTO-6] [BOARD] a photo goes from a phone to the board with no met
     await server.stop();
   }
 });
+
+test('[R13] [R24] photos in practice stay in memory: they are drawn and wait as others do, nothing of them goes, and the end of practice ends them', async () => {
+  const server = await Server.start();
+  const phone = await new Phone(server.url).on(`/#invite=${await server.invite()}`);
+  try {
+    await phone.setUp();
+    await server.command('allow', 'photos', '--organization', 'Night Outreach');
+    await phone.online();
+    const { page } = phone;
+    const original = await photographed(page);
+    const take = async (): Promise<void> => {
+      const input = page.getByLabel(phone.t('photo.take', { kind: phone.t('photo.vehicle') }));
+      await expect(input).toHaveCount(1);
+      await input.setInputFiles({ name: 'IMG_1.jpg', mimeType: 'image/jpeg', buffer: original });
+      await expect(page.getByRole('img', { name: phone.t('photo.one', { n: 1, kind: phone.t('photo.vehicle') }) })).toBeVisible();
+    };
+    const cells = () => page.evaluate(() => new Promise<number>((resolve, reject) => {
+      const open = indexedDB.open('notes');
+      open.onerror = () => reject(open.error as DOMException);
+      open.onsuccess = () => {
+        const count = open.result.transaction('cells').objectStore('cells').count();
+        count.onsuccess = () => { open.result.close(); resolve(count.result); };
+      };
+    }));
+    await phone.row(phone.t('home.learn')).click();
+    await phone.row(phone.t('learn.practice.say')).click();
+    const before = await cells();
+    await phone.stop();
+    await phone.chip('vehicle.van').check();
+    await take();
+    await phone.done();
+    await expect(phone.rows('state.waiting')).toContainText(`${phone.t('photo.count', { n: 1 })}: ${phone.t('state.waiting')}`);
+    expect(await cells()).toBe(before);
+    await page.waitForTimeout(500);
+    expect(kept(server)).toEqual([]);
+    await phone.row(phone.t('home.learn')).click();
+    await phone.row(phone.t('practice.stop')).click();
+    await expect(phone.rows('state.waiting')).toHaveCount(0);
+    // The control: the same outside of practice is on the disk, and goes.
+    await phone.stop();
+    await phone.chip('vehicle.van').check();
+    await take();
+    expect(await cells()).toBeGreaterThan(before);
+    await phone.done();
+    await expect.poll(() => kept(server).length).toBe(1);
+    expect(phone.errors).toEqual([]);
+  } finally {
+    await phone.browser.kill();
+    await server.stop();
+  }
+});

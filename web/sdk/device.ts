@@ -70,6 +70,7 @@ export class Device {
   private readonly keeping: Keeping;
   private gone = false;
   private handing: Promise<unknown> | null = null;
+  private readonly parts = new Map<string, number>(); // of photos on their way
 
   constructor(readonly vault: string, private readonly db: Database, private readonly store: Store, private readonly options: DeviceOptions) {
     this.watch = new Watch(options.clocks);
@@ -223,7 +224,7 @@ export class Device {
 
   /** The photos on this device, the oldest first. */
   photos(): Promise<Photo[]> {
-    return this.guarded(() => this.store.read('list photos', photos));
+    return this.guarded(() => this.store.read('list photos', (tx) => photos(tx, this.parts)));
   }
 
   /** A photo's bytes; null when they are not on this device any more. */
@@ -243,7 +244,10 @@ export class Device {
 
   /** Hands in the photos whose records were received. `keep` does it by itself, beside everything else: no photo holds up a report. */
   sendPhotos(signal?: AbortSignal): Promise<PhotoReport> {
-    return this.guarded(() => sendPhotos(this.session, this.options.fetch, this.signal(signal)));
+    return this.guarded(() => sendPhotos(this.session, this.options.fetch, this.signal(signal), (id, part) => {
+      this.parts.set(id, part);
+      this.tell();
+    }));
   }
 
   /** One round at a time, beside what else goes on. What fails waits for the next. */

@@ -64,6 +64,8 @@ export interface Photo {
   word: Word;
   code: string;
   made: number;
+  /** Of a hundred parts of its bytes, those that the server has said it holds, while they are on their way from here; 0 otherwise. */
+  part: number;
 }
 
 const rows = (tx: Reading): Promise<ReadonlyMap<string, PhotoRow>> => tx.all<PhotoRow>(PHOTOS);
@@ -111,13 +113,13 @@ function wordOf(id: string, p: PhotoRow, of: Map<string, { phase: string }>): Wo
   return p.phase === 'parked' || of.get(id)?.phase === 'parked' ? 'attention' : 'waiting';
 }
 
-export async function photos(tx: Reading): Promise<Photo[]> {
+export async function photos(tx: Reading, parts: ReadonlyMap<string, number>): Promise<Photo[]> {
   const of = await records(tx);
   return [...await rows(tx)].map(([id, p]) => {
     const record = of.get(id);
     return {
       id, draft: p.draft, report: p.report, kind: p.kind, type: p.type, size: p.size, made: p.made, word: wordOf(id, p, of),
-      code: record?.phase === 'parked' ? record.code : p.code,
+      code: record?.phase === 'parked' ? record.code : p.code, part: p.phase === 'waiting' ? (parts.get(id) ?? 0) : 0,
     };
   }).sort((a, b) => a.made - b.made);
 }
@@ -219,7 +221,7 @@ export interface Ready {
  * Hands in the photos whose records were received, one after the other; of
  * several tabs one does. It ends early where no answer comes.
  */
-export async function sendPhotos(s: Session, fetcher: typeof fetch, signal: AbortSignal): Promise<PhotoReport> {
+export async function sendPhotos(s: Session, fetcher: typeof fetch, signal: AbortSignal, progress: (id: string, part: number) => void): Promise<PhotoReport> {
   const ready = (): Promise<Ready[]> => s.store.read('look for photos', async (tx) => {
     const of = await records(tx);
     return [...await rows(tx)].filter(([id, p]) => p.phase === 'waiting' && ['acknowledged', 'settled'].includes(of.get(id)?.phase ?? ''))
@@ -230,7 +232,7 @@ export async function sendPhotos(s: Session, fetcher: typeof fetch, signal: Abor
     // Apart, for those who have photos: it is of use only with a network, by which it comes.
     const { handInAll } = await import('./tus/hand.ts');
     return handInAll({
-      ready, signal, fetch: fetcher, aborted, to: () => enrolled(s),
+      ready, signal, fetch: fetcher, aborted, progress, to: () => enrolled(s),
       bytes: (id) => s.store.read('read photo', (tx) => photoBytes(tx, id)),
       set: (id, change) => s.store.write('note photo', async (tx) => {
         const now = (await rows(tx)).get(id);

@@ -1,5 +1,6 @@
-import { explain, type Device, type Photo } from '../../sdk/index.ts';
+import { explain, type Photo } from '../../sdk/index.ts';
 import { remake } from './picture.ts';
+import type { Shelf } from './shelf.ts';
 
 /** What became of a photo that was picked: kept, no picture, no room. */
 export type Kept = 'kept' | 'bad' | 'lost';
@@ -7,10 +8,10 @@ export type Kept = 'kept' | 'bad' | 'lost';
 /** The photos of one person, as the screens see them. */
 export class Album {
   all: Photo[] = $state.raw([]);
-  readonly #device: Device;
+  readonly #device: Shelf;
   #due = false;
 
-  constructor(device: Device) {
+  constructor(device: Shelf) {
     this.#device = device;
     device.onChange(() => this.#soon());
     this.#soon();

@@ -1,6 +1,7 @@
 import { app } from '../app.svelte.ts';
 import { makeID } from '../../sdk/index.ts';
-import type { Album } from './album.svelte.ts';
+import { Album } from './album.svelte.ts';
+import { PracticeShelf } from './shelf.ts';
 import { live } from './live.svelte.ts';
 import type { Draft, Duty, Effort, Fault, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session } from './session.ts';
 import { titleOf } from './open.ts';
@@ -25,14 +26,14 @@ export class Practice implements Session {
   readonly duty: Duty | null = null;
   link: Link = live({ trouble: '' as const, tried: null, sending: false });
   readonly fault: Fault = '';
-  readonly album: Album;
+  readonly #shelf = new PracticeShelf();
+  readonly album = new Album(this.#shelf);
   readonly sums = {};
   readonly #was: Session;
 
   constructor(was: Session) {
     this.#was = was;
     this.me = was.me;
-    this.album = was.album;
     this.lists = was.lists;
   }
 
@@ -53,12 +54,15 @@ export class Practice implements Session {
 
   async drop(id: string): Promise<void> {
     this.drafts.splice(0, this.drafts.length, ...this.drafts.filter((d) => d.id !== id));
+    this.#shelf.end(id, '');
   }
 
   async done(draft: Draft): Promise<Item> {
+    const id = makeID();
+    if (!(draft.kind === 'submissions' && draft.about === 'self')) this.#shelf.end(draft.id, id);
     await this.drop(draft.id);
     const item: Item = {
-      id: makeID(), kind: draft.kind, title: titleOf(this, draft), seen: draft.seen ?? draft.begun, written: Date.now(), state: 'waiting', note: 'note.soon',
+      id, kind: draft.kind, title: titleOf(this, draft), seen: draft.seen ?? draft.begun, written: Date.now(), state: 'waiting', note: 'note.soon',
     };
     this.items.unshift(item);
     return item;

@@ -16,6 +16,7 @@ export const photosEn = {
   'photo.bad': 'That is no picture that this phone can read. Nothing was kept.',
   'photo.lost': 'The photo was not kept: this phone is full. Your note is as it was.',
   'photo.count': { one: '{n} photo', other: '{n} photos' },
+  'photo.part': 'photo {n} of {all}: {part} % is there',
   'photo.attention': { one: '{n} photo needs attention', other: '{n} photos need attention' },
   'photo.why.off': 'Your organization takes no photos any more.',
   'photo.why.gone': 'The note it belongs to, or the photo itself, was taken out.',

@@ -17,6 +17,7 @@ export const photosEs: Translation<typeof photosEn> = {
   'photo.bad': 'Este teléfono no puede leer esa imagen. No se guardó nada.',
   'photo.lost': 'La foto no se guardó: el teléfono está lleno. Su nota sigue como estaba.',
   'photo.count': { one: '{n} foto', other: '{n} fotos' },
+  'photo.part': 'foto {n} de {all}: ya está el {part} %',
   'photo.attention': { one: '{n} foto necesita atención', other: '{n} fotos necesitan atención' },
   'photo.why.off': 'Su organización ya no acepta fotos.',
   'photo.why.gone': 'Se quitó la foto, o la nota a la que pertenece.',

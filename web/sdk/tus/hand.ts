@@ -21,6 +21,8 @@ export interface Handing {
   set(id: string, change: { phase?: 'waiting' | 'stored' | 'parked'; code?: string; fails?: number; seq?: number }): Promise<void>;
   to(): Promise<{ url: string; token: string }>;
   fetch: typeof fetch;
+  /** The server has this much of a hundred of a photo. */
+  progress(id: string, part: number): void;
   aborted(): Error;
   signal: AbortSignal;
 }
@@ -81,6 +83,7 @@ function handIn(h: Handing, to: { url: string; token: string }, id: string, phot
       chunkSize: CHUNK, retryDelays: RETRIES, parallelUploads: 1, storeFingerprintForResuming: false, fingerprint: async () => null,
       httpStack: { createRequest: (method: string, url: string) => new Request(h, method, url) },
       fileReader: { openFile: async () => ({ size, close: () => undefined, slice: async (from: number, to: number) => ({ value: photo.slice(from, to), done: to >= size }) }) },
+      onChunkComplete: (_: number, there: number) => h.progress(id, Math.floor((100 * there) / size)),
       onSuccess: ({ lastResponse }: { lastResponse: Answer }) => done(() => resolve(Number(lastResponse.getHeader('Fieldpost-Seq') ?? 0) || 0)),
       onError: (err: Failure) => done(() => reject(refusal(err))),
     });

@@ -169,7 +169,7 @@ test('[PHOTO-6] a photo waits with its draft, its record goes behind the report,
   phone.net.meet = (_, init) => (init.method === 'PATCH' && ++sent > 2 ? cut() : undefined);
   expect(await worker.sendPhotos()).toMatchObject({ stored: 0, code: 'no_server' });
   expect((await worker.status()).received).toBeGreaterThan(0);
-  expect((await worker.photos())[0]).toMatchObject({ word: 'waiting', code: 'no_server' });
+  expect((await worker.photos())[0]).toMatchObject({ word: 'waiting', code: 'no_server', part: 74 }); // two of its pieces, as the server has said
   // The phone is locked, and opened again.
   worker.lock();
   phone.net.meet = undefined;
@@ -177,7 +177,7 @@ test('[PHOTO-6] a photo waits with its draft, its record goes behind the report,
   const before = phone.net.requests.length;
   expect(await again.sendPhotos()).toMatchObject({ stored: 1, code: '' });
   expect(phone.net.requests.slice(before)).toHaveLength(2); // it asked how far it was, and sent the last piece
-  expect((await again.photos())[0]).toMatchObject({ word: 'received', code: '' });
+  expect((await again.photos())[0]).toMatchObject({ word: 'received', code: '', part: 0 });
   await board.sync();
   const [record] = await board.records('attachments').then((all) => all.filter((r) => r.id === id));
   expect(record!.fields).toMatchObject({ observation: ids[0], kind: 'vehicle', raw_sha256: sum(new Uint8Array([1])) });
