@@ -186,6 +186,33 @@ func TestPast(t *testing.T) {
 			}
 		}
 	})
+	t.Run("[DEMO] one operation runs at the first start, with outreach and police on its roster, and the newest reports of outreach are of it", func(t *testing.T) {
+		if err := f.s.Store.TurnOperations(); err != nil { // as each request does
+			t.Fatal(err)
+		}
+		found := f.all("operations")
+		testrig.Want(t, len(found), 1)
+		testrig.Want(t, len(f.all("rosters")), workers+coordinators+officers)
+		for _, u := range f.all("users") {
+			on := []string{}
+			switch u.GetString("role") {
+			case "worker", "coordinator", "law_enforcement":
+				on = append(on, found[0].Id)
+			}
+			testrig.Want(t, u.GetStringSlice("operations"), on)
+		}
+		of, begins := 0, found[0].GetDateTime("begins").Time()
+		for _, r := range f.all("observations") {
+			if o := r.GetString("operation"); o != "" {
+				testrig.Want(t, o, found[0].Id)
+				testrig.Want(t, r.GetDateTime("received").Time().After(begins), true)
+				of++
+			}
+		}
+		if of < 3 {
+			t.Errorf("%d reports are of it", of)
+		}
+	})
 	t.Run("[R19] reports have times of receipt of several days, after what happened and never younger than the start", func(t *testing.T) {
 		days, off := map[string]bool{}, map[string]int{}
 		for _, c := range []string{"observations", "submissions"} {

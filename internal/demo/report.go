@@ -29,6 +29,7 @@ func (h *history) outing(place site) maker {
 		if h.by.IntN(6) == 0 {
 			noticed, r := h.filled(h.by.oneOf(place.lists)+" en", saved, seen, how)
 			h.details(r.fields, place, h.by.outing(place.venue, len(noticed)))
+			h.joint(saved, r)
 			return r
 		}
 		noticed := h.by.notice(h.lists["core en"].items, how)
@@ -39,7 +40,15 @@ func (h *history) outing(place site) maker {
 		r := report{saved: saved, collection: "observations", how: how,
 			fields: map[string]any{"event_time": timeText(seen), "indicators": indicators, "grid": place.grid}}
 		h.details(r.fields, place, h.by.outing(place.venue, len(noticed)))
+		h.joint(saved, r)
 		return r
+	}
+}
+
+// joint puts a report under the operation if that lasts when it is saved.
+func (h *history) joint(saved time.Time, r report) {
+	if saved.After(h.t.start.Add(-before)) {
+		r.fields["operation"] = h.t.effort
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/fieldpost/fieldpost/internal/access"
@@ -21,6 +23,7 @@ const (
 	outreach = "Paper Lantern Outreach (invented)"
 	provider = "Umbrella House Services (invented)"
 	police   = "Make-Believe Police, Unit 0 (invented)"
+	effort   = "First night (invented)"
 )
 
 // site is a place that the outreach organization serves; each belongs to an
@@ -60,7 +63,12 @@ type taskForce struct {
 	start  time.Time         // of the demo's first start; everything is told from here
 	sites  map[string]string // key -> id
 	phones map[string]*phone // "worker 0", "staff marmalade 3", ...
+	effort string            // the operation of the first night, with all of outreach on its roster
 }
+
+// before is how long the operation lasts at the first start, and after how long
+// it goes on.
+const before, after = 5 * time.Hour, 9 * time.Hour
 
 // settle makes organizations, sites, invites and people in one transaction, or
 // finds them from an earlier start.
@@ -121,8 +129,23 @@ func (b *builder) build() {
 	b.crew(access.Worker, workers, ngo, b.w.Invites.Worker)
 	b.crew(access.Coordinator, coordinators, ngo, b.w.Invites.Coordinator)
 	b.crew(access.Admin, 1, ngo, b.w.Invites.Admin)
-	b.crew(access.LawEnforcement, officers, b.make("organizations", police, map[string]any{"type": "law_enforcement"}), b.w.Invites.LawEnforcement)
+	unit := b.make("organizations", police, map[string]any{"type": "law_enforcement"})
+	b.crew(access.LawEnforcement, officers, unit, b.w.Invites.LawEnforcement)
 	b.crew(access.Provider, helpers, b.make("organizations", provider, map[string]any{"type": "service_provider"}), b.w.Invites.Provider)
+	b.t.effort = b.make("operations", effort, map[string]any{"organization": ngo, "organizations": []string{unit},
+		"begins": b.t.start.Add(-before), "ends": b.t.start.Add(after), "sites": slices.Sorted(maps.Values(b.t.sites))})
+	b.roster(access.Worker, workers, "outreach")
+	b.roster(access.Coordinator, coordinators, "triage")
+	b.roster(access.LawEnforcement, officers, "liaison")
+}
+
+// roster puts the people of a role on the operation.
+func (b *builder) roster(role access.Role, n int, part string) {
+	for i := range n {
+		if b.err == nil {
+			b.err = b.tx.PutOn(b.t.effort, b.t.phones[fmt.Sprintf("%s %d", role, i)].person, part)
+		}
+	}
 }
 
 // crew makes the people of one role of an organization and the role's invite.

@@ -296,6 +296,26 @@ func (s *Store) auditOperation(tx core.App, w *Writer, op string, it thing, befo
 	return s.auditFor(tx, w, a)
 }
 
+// PutOn puts a person on the roster of an operation, once.
+func (p *People) PutOn(operation, person, role string) error {
+	_, err := p.app.FindFirstRecordByFilter(rostersCollection, "operation={:o} && person={:p}", dbx.Params{"o": operation, "p": person})
+	if err == nil || !absent(err) {
+		return err
+	}
+	c, err := p.app.FindCachedCollectionByNameOrId(rostersCollection)
+	if err != nil {
+		return fmt.Errorf("put %s on the roster of %s: %w", person, operation, err)
+	}
+	place := core.NewRecord(c)
+	place.Set("operation", operation)
+	place.Set("person", person)
+	place.Set("role", role)
+	if err := p.app.Save(place); err != nil {
+		return fmt.Errorf("put %s on the roster of %s: %w", person, operation, err)
+	}
+	return nil
+}
+
 // OperationView is an operation as the commands show it.
 type OperationView struct {
 	ID            string      `json:"id"`
