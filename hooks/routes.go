@@ -22,6 +22,8 @@ func bindRoutes(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostSlowDown", Priority: -99_000, Func: httpapi.SlowDown})
 	// Before PocketBase reads who asks: what they are on is as the clock says.
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostOperations", Priority: -98_000, Func: s.API.TurnOperations})
+	// Devices ask most: who they are is found at once, before PocketBase looks (-1020).
+	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostKnown", Priority: apis.DefaultLoadAuthTokenMiddlewarePriority - 1, Func: s.API.Known})
 	// After PocketBase has read the token (-1020), before any handler.
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostOneDoor", Priority: -1012, Func: httpapi.OneDoor})
 	r.Bind(&hook.Handler[*core.RequestEvent]{Id: "fieldpostRefuseRevoked", Priority: -900, Func: s.API.RefuseRevoked})

@@ -34,13 +34,17 @@ func FuzzPull(f *testing.F) {
 		}
 	}
 	f.Add(early, lateMark, 1)
+	by, err := r.S.Store.FindDevice(worker.ID)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, cursor, mark string, limit int) {
 		t.Log(rule)
 		if limit < 1 || limit > wire.DefaultLimits.Changes {
 			return // the edge clamps it
 		}
 		req := &wire.PullRequest{Protocol: 1, Schema: wire.Schema, Device: worker.ID, Mark: &mark, Cursor: &cursor, Limit: limit}
-		a, err := r.S.Exchange.Pull(t.Context(), worker.ID, req)
+		a, err := r.S.Exchange.Pull(t.Context(), by, req)
 		if err != nil {
 			t.Fatalf("%v %v", fault.Of(err).Code, err)
 		}
@@ -66,7 +70,7 @@ func FuzzPull(f *testing.F) {
 				}
 				next := *req
 				next.Cursor, next.Mark = &a.Cursor, &a.Mark
-				if a, err = r.S.Exchange.Pull(t.Context(), worker.ID, &next); err != nil || a.Reset {
+				if a, err = r.S.Exchange.Pull(t.Context(), by, &next); err != nil || a.Reset {
 					t.Fatalf("%v %+v", err, a)
 				}
 				for _, c := range a.Changes {

@@ -21,32 +21,34 @@ import (
 // answered by a reset (PULL-7).
 const tombstones = 400 * 24 * time.Hour
 
-// Pull gives a person what changed for them since the cursor. device is the
-// token's.
-func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest) (*wire.PullAnswer, error) {
-	if req.Device != device {
+// Pull gives a person what changed for them since the cursor. by is the token's
+// device, as it was found with the request.
+func (s *Service) Pull(ctx context.Context, by *records.Device, req *wire.PullRequest) (*wire.PullAnswer, error) {
+	if req.Device != by.ID {
 		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
-	}
-	d, err := s.admitted(device)
-	if err != nil {
-		return nil, err
 	}
 	if req.Schema < s.MinSchema {
 		return nil, fault.New(fault.UpgradeRequired, "This app is too old to read from this server.")
 	}
-	s.hear(d, req)
+	s.hear(by, req)
 	wait := time.Duration(req.Wait) * time.Second
-	if !access.SyncsReports(d.Person.Role) {
+	if !access.SyncsReports(by.Person.Role) {
 		wait = 0
 	}
 	// Registered before the look, so that nothing falls in between.
-	watcher := s.Live.Wait(d.Person, s.DeviceScopes(d))
+	watcher := s.Live.Wait(by.Person, s.DeviceScopes(by))
 	defer watcher.Close()
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
 	for {
 		var answer *wire.PullAnswer
-		err := s.Store.Look(d.Person.ID, func(sight *records.Sight) (err error) {
+		// Each look finds the device anew: while the request was read, or waited,
+		// it may have been signed out, and its person may have another role.
+		err := s.Store.LookFrom(by.ID, func(sight *records.Sight) (err error) {
+			d, err := admitted(sight.Device())
+			if err != nil {
+				return err
+			}
 			answer, err = s.page(sight, d, req)
 			return err
 		})
@@ -69,10 +71,6 @@ func (s *Service) Pull(ctx context.Context, device string, req *wire.PullRequest
 		}
 		select {
 		case <-watcher.C:
-			// What woke us may have changed the role, or signed the device out.
-			if d, err = s.admitted(device); err != nil {
-				return nil, err
-			}
 		case <-deadline.C:
 			return answer, nil
 		case <-ctx.Done():
@@ -98,13 +96,9 @@ func (s *Service) DeviceScopes(d *records.Device) []string {
 	return scopes
 }
 
-// admitted finds a device that may pull, with its person as they are now:
-// unauthenticated, device_revoked.
-func (s *Service) admitted(device string) (*records.Device, error) {
-	d, err := s.Store.FindDevice(device)
+// admitted tells whether a device may pull: unauthenticated, device_revoked.
+func admitted(d *records.Device) (*records.Device, error) {
 	switch {
-	case err != nil:
-		return nil, err
 	case d == nil:
 		return nil, fault.New(fault.Unauthenticated, "The device is not known here.")
 	case d.Revoked:
@@ -220,27 +214,30 @@ func scopeSet(p access.Person, scopes []string) string {
 // that there are others.
 func candidates(r *journal.Reader, scopes []string, after, head int64, limit int) ([]journal.Candidate, bool, error) {
 	for want := limit; ; want *= 2 {
-		var all []journal.Candidate
 		horizon, cut := head, false
-		for _, scope := range scopes {
-			rows, err := r.Feed(scope, after, head, want+1)
-			if err != nil {
-				return nil, false, err
-			}
-			all = append(all, rows...)
-			if len(rows) > want {
+		all, err := r.Feeds(scopes, after, head, want+1)
+		if err != nil {
+			return nil, false, err
+		}
+		rows, last := make([]int, len(scopes)), make([]int64, len(scopes)) // of each scope
+		for _, c := range all {
+			rows[c.Scope]++
+			last[c.Scope] = max(last[c.Scope], c.Seq)
+		}
+		for i, n := range rows {
+			if n > want {
 				cut = true
-				horizon = min(horizon, rows[len(rows)-1].Seq)
+				horizon = min(horizon, last[i])
 			}
 		}
 		sort.SliceStable(all, func(i, j int) bool { return all[i].Seq < all[j].Seq })
 		list := all[:0]
-		last := int64(0)
+		before := int64(0)
 		for _, c := range all {
-			if c.Seq > horizon || c.Seq == last { // a row in two scopes
+			if c.Seq > horizon || c.Seq == before { // a row in two scopes
 				continue
 			}
-			last = c.Seq
+			before = c.Seq
 			list = append(list, c)
 		}
 		if !cut && len(list) <= want {
@@ -266,12 +263,9 @@ func changesOf(sight *records.Sight, scopes []string, from place, found []journa
 	for _, c := range found {
 		byCollection[c.Collection] = append(byCollection[c.Collection], c.Record)
 	}
-	versions, bodies := map[string]map[string]int64{}, map[string]map[string]json.RawMessage{}
+	bodies := map[string]map[string]json.RawMessage{}
 	for collection, ids := range byCollection {
 		var err error
-		if versions[collection], err = r.Versions(collection, ids); err != nil {
-			return nil, err
-		}
 		if bodies[collection], err = sight.Bodies(collection, ids); err != nil {
 			return nil, err
 		}
@@ -282,7 +276,7 @@ func changesOf(sight *records.Sight, scopes []string, from place, found []journa
 	}
 	out := make([]wire.Change, 0, len(found))
 	for _, c := range found {
-		version, body := versions[c.Collection][c.Record], bodies[c.Collection][c.Record]
+		version, body := c.Version, bodies[c.Collection][c.Record]
 		if version == 0 {
 			continue
 		}

@@ -48,7 +48,7 @@ func (a *API) Wipe(e *core.RequestEvent) (*wire.WipeAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if req.Device != device {
+	if req.Device != device.ID {
 		return nil, fault.New(fault.WrongDevice, "The device is not the one that this access belongs to.")
 	}
 	return a.Devices.Wipe(req.WipeRequest, req.file)

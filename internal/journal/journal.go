@@ -83,7 +83,7 @@ func (r *Reader) row(text string, args []any, into ...any) error {
 	if r.ses != nil {
 		return r.ses.Row(text, args, into...)
 	}
-	ex := executor(r.db)
+	ex := Below(r.db)
 	if ex == nil {
 		return errors.New("query: no database below")
 	}
@@ -92,6 +92,30 @@ func (r *Reader) row(text string, args []any, into ...any) error {
 		return err
 	}
 	return firstRow(rows, into)
+}
+
+// rows runs a query whose values stand in the order of its question marks, and
+// gives each row to be scanned.
+func (r *Reader) rows(text string, args []any, each func(*sql.Rows) error) error {
+	var rows *sql.Rows
+	var err error
+	if r.ses != nil {
+		rows, err = r.ses.Query(text, args...)
+	} else if below := Below(r.db); below != nil {
+		rows, err = below.Query(text, args...)
+	} else {
+		err = errors.New("query: no database below")
+	}
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // Tx writes the journal inside one transaction. It is not safe for several
@@ -319,7 +343,7 @@ func (r *Reader) HashAt(seq int64) ([]byte, error) {
 		return make([]byte, 32), nil
 	}
 	var hash []byte
-	err := r.query(`SELECT hash FROM journal_entry WHERE seq={:seq}`, dbx.Params{"seq": seq}).Row(&hash)
+	err := r.row(`SELECT hash FROM journal_entry WHERE seq=?`, []any{seq}, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -383,14 +383,14 @@ func TestClocks(t *testing.T) {
 func TestFeed(t *testing.T) {
 	feed := func(t *testing.T, db *dbx.DB, scope string, after, upto int64, limit int) string {
 		t.Helper()
-		rows, err := NewReader(db).Feed(scope, after, upto, limit)
+		rows, err := NewReader(db).Feeds([]string{scope}, after, upto, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var out []string
 		for _, c := range rows {
 			s := fmt.Sprintf("%d/%d %s", c.Seq, c.Mut, c.Record)
-			if c.Gone == 1 {
+			if c.Gone {
 				s += " gone"
 			}
 			out = append(out, s)
@@ -403,6 +403,44 @@ func TestFeed(t *testing.T) {
 			t.Errorf("feed of %s: %q, want %q", scope, got, want)
 		}
 	}
+	t.Run("[PULL-3] the feeds of many scopes come at once, each up to the limit, with the versions of now", func(t *testing.T) {
+		db := open(t)
+		var scopes []string
+		for i := range 2*feedsAtOnce + 3 {
+			scopes = append(scopes, fmt.Sprintf("s:%d", i))
+		}
+		for i, s := range scopes {
+			for j := range 3 {
+				add(t, db, created(fmt.Sprintf("r%d-%d", i, j), s))
+			}
+		}
+		add(t, db, updated("r1-0", 950, []string{"s:1"}, []string{"s:2"}), deleted("r2-1", 960, "s:2"))
+		const last = 3*(2*feedsAtOnce+3) + 2
+		got, err := NewReader(db).Feeds(scopes, 0, last, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := map[int][]string{}
+		for _, c := range got {
+			rows[c.Scope] = append(rows[c.Scope], fmt.Sprintf("%d %s %t %d", c.Seq, c.Record, c.Gone, c.Version))
+		}
+		for i := range scopes {
+			want := []string{fmt.Sprintf("%d r%d-0 false %[1]d", 3*i+1, i), fmt.Sprintf("%d r%d-1 false %[1]d", 3*i+2, i)}
+			switch i {
+			case 1:
+				want = []string{"5 r1-1 false 5", "6 r1-2 false 6"}
+			case 2:
+				want = []string{"7 r2-0 false 7", "9 r2-2 false 9"}
+			}
+			if !slices.Equal(rows[i], want) {
+				t.Errorf("scope %d: %q, want %q", i, rows[i], want)
+			}
+		}
+		got, err = NewReader(db).Feeds([]string{"s:1", "s:2"}, last-2, last, 10)
+		if err != nil || len(got) != 3 || got[0].Record != "r1-0" || !got[0].Gone || got[0].Version != last-1 || got[2].Record != "r2-1" || got[2].Version != last {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
 	t.Run("[PULL-3] a record that moves between scopes comes in one and leaves a gone row in the other", func(t *testing.T) {
 		db := open(t)
 		add(t, db, created("r1", "org:a", "site:1"), updated("r1", 950, []string{"org:a", "site:1"}, []string{"org:b", "site:1"}))

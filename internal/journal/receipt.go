@@ -204,17 +204,19 @@ func (r *Reader) Seen(devices []string, after, upto int64) ([]string, error) {
 	out := []string{}
 	named := map[string]bool{}
 	for _, d := range devices {
-		var ids []string
-		err := r.db.NewQuery(`SELECT DISTINCT report FROM journal_seen WHERE device={:dev} AND seq>{:a} AND seq<={:b}`).
-			Bind(dbx.Params{"dev": d, "a": after, "b": upto}).Column(&ids)
-		if err != nil {
-			return nil, fmt.Errorf("journal seen: %w", err)
-		}
-		for _, id := range ids {
+		err := r.rows(`SELECT DISTINCT report FROM journal_seen WHERE device=? AND seq>? AND seq<=?`, []any{d, after, upto}, func(rows *sql.Rows) error {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
 			if !named[id] {
 				named[id] = true
 				out = append(out, id)
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("journal seen: %w", err)
 		}
 	}
 	return out, nil
@@ -233,23 +235,59 @@ func Contact(db DB, device string, at int64) error {
 }
 
 // Candidate is a feed row: something about the record happened at Seq that
-// matters to a scope.
+// matters to a scope. Version is the record's in this moment; 0: it has none.
 type Candidate struct {
-	Seq        int64  `db:"seq"`
-	Mut        int64  `db:"mut"`
-	Collection string `db:"collection"`
-	Record     string `db:"record"`
-	Gone       int    `db:"gone"`
+	Scope      int // place among those that were asked for
+	Seq        int64
+	Mut        int64
+	Collection string
+	Record     string
+	Gone       bool
+	Version    int64
 }
 
-// Feed gives at most limit candidates of one scope in (after, upto], by seq.
-func (r *Reader) Feed(scope string, after, upto int64, limit int) ([]Candidate, error) {
+// feedsAtOnce is how many scopes one statement asks for: most people have fewer.
+const feedsAtOnce = 8
+
+// feedOf is the feed of one scope, by its place and the number of its question
+// mark. With a bare question mark as its limit SQLite would prepare it anew each
+// time: it plans by the value.
+const feedOf = `SELECT * FROM (SELECT %d, f.seq, f.mut, f.collection, f.record, f.gone, coalesce(k.version,0) FROM journal_feed f
+	LEFT JOIN journal_clock k ON k.collection=f.collection AND k.record=f.record
+	WHERE f.scope=?%d AND f.seq>?1 AND f.seq<=?2 ORDER BY f.seq LIMIT ?3+0)`
+
+// feeds are the statements for one scope, for two, and so on.
+var feeds = func() (texts [feedsAtOnce]string) {
+	for n := range texts {
+		parts := make([]string, n+1)
+		for i := range parts {
+			parts[i] = fmt.Sprintf(feedOf, i, i+4)
+		}
+		texts[n] = strings.Join(parts, " UNION ALL ")
+	}
+	return texts
+}()
+
+// Feeds gives at most limit candidates of each scope in (after, upto], those of
+// one scope by seq.
+func (r *Reader) Feeds(scopes []string, after, upto int64, limit int) ([]Candidate, error) {
 	var out []Candidate
-	err := r.db.NewQuery(`SELECT seq, mut, collection, record, gone FROM journal_feed
-		WHERE scope={:scope} AND seq>{:a} AND seq<={:b} ORDER BY seq LIMIT {:n}`).
-		Bind(dbx.Params{"scope": scope, "a": after, "b": upto, "n": limit}).All(&out)
-	if err != nil {
-		return nil, fmt.Errorf("journal feed %s: %w", strings.SplitN(scope, ":", 2)[0], err)
+	for first := 0; first < len(scopes); first += feedsAtOnce {
+		some := scopes[first:min(first+feedsAtOnce, len(scopes))]
+		args := []any{after, upto, limit}
+		for _, s := range some {
+			args = append(args, s)
+		}
+		err := r.rows(feeds[len(some)-1], args, func(rows *sql.Rows) error {
+			var c Candidate
+			err := rows.Scan(&c.Scope, &c.Seq, &c.Mut, &c.Collection, &c.Record, &c.Gone, &c.Version)
+			c.Scope += first
+			out = append(out, c)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("journal feed: %w", err)
+		}
 	}
 	return out, nil
 }

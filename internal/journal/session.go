@@ -74,14 +74,14 @@ type Session struct {
 // NewSession begins a session in a transaction that the caller opened. kept may
 // be nil; else its Ready was called for the pool that the transaction is of.
 func NewSession(db DB, kept *Statements) *Session {
-	s := &Session{ex: executor(db), kept: kept, live: map[string]*sql.Stmt{}}
+	s := &Session{ex: Below(db), kept: kept, live: map[string]*sql.Stmt{}}
 	s.tx, _ = s.ex.(*sql.Tx)
 	return s
 }
 
-// executor is what is below a database or transaction of dbx, which builds its
-// parameters from maps.
-func executor(db DB) dbx.Executor {
+// Below is what is below a database or transaction of dbx, which builds its
+// parameters from maps; nil: nothing is known of it.
+func Below(db DB) dbx.Executor {
 	var b dbx.Builder
 	switch x := db.(type) {
 	case *dbx.Tx:

@@ -5,7 +5,8 @@
 // It stands between database/sql and the driver, so that nobody who asks has to
 // know: a text that a connection has met lately is not prepared again. What
 // SQLite does when the schema changes under a prepared statement (it prepares it
-// anew, with its new columns) holds here as well.
+// anew, with its new columns) holds here as well. A limit that is a bare question
+// mark is planned by its value, and so prepared anew with each: write ?+0.
 package prepared
 
 import (

@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"fmt"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // BoundClaim is the claim that binds a device's token to the installation key.
@@ -17,20 +19,18 @@ func (s *Store) bound(person, device string, turn, exp int64, pushOnly bool) str
 	return base64.RawURLEncoding.EncodeToString(s.Key.MAC(fmt.Sprintf("device token\n%s\n%s\n%d\n%d\n%t", person, device, turn, exp, pushOnly)))
 }
 
-// TokenBound tells whether a device's token was made with the installation
-// key; person is whose PocketBase took it for. One from before the claim is
-// not: the device renews by its own key, and loses nothing.
-func (s *Store) TokenBound(token, person string) bool {
+// Bound tells whether a device's token was made with the installation key;
+// person is whose PocketBase took it for. One from before the claim is not: the
+// device renews by its own key, and loses nothing.
+func (s *Store) Bound(c Claims, person string) bool {
 	if s.Unbound {
 		return true
 	}
-	claims := claimsOf(token)
-	device, _ := claims[DeviceClaim].(string)
-	is, _ := claims[BoundClaim].(string)
-	exp, err := claims.GetExpirationTime()
+	is, _ := c[BoundClaim].(string)
+	exp, err := jwt.MapClaims(c).GetExpirationTime()
 	if err != nil || exp == nil || is == "" {
 		return false
 	}
-	want := s.bound(person, device, TurnOf(token), exp.Unix(), PushOnly(token))
+	want := s.bound(person, c.Device(), c.Turn(), exp.Unix(), c.PushOnly())
 	return hmac.Equal([]byte(is), []byte(want))
 }

@@ -354,14 +354,3 @@ func (p *People) ServedBy(site string) (string, error) {
 	}
 	return r.GetString("served_by"), nil
 }
-
-// wipeOf reads the order that stands on a device's record, in ms; 0 for none.
-// done tells that it was obeyed.
-func wipeOf(app core.App, r *core.Record) (ordered int64, done bool, err error) {
-	at := r.GetDateTime("wipe")
-	if at.IsZero() {
-		return 0, false, nil
-	}
-	w, err := wiped(app, r.Id)
-	return at.Time().UnixMilli(), w != nil, err
-}

@@ -155,37 +155,6 @@ func (s *Store) token(app core.App, personID, device string, pushOnly bool) (str
 	return token, nil
 }
 
-// ReadClaims reads a token without checking it: whose it says it is and
-// whether it has expired. Only a token that PocketBase has verified is proof.
-func ReadClaims(token string, now time.Time) (device string, expired bool) {
-	claims := claimsOf(token)
-	if claims == nil {
-		return "", false
-	}
-	device, _ = claims[DeviceClaim].(string)
-	exp, err := claims.GetExpirationTime()
-	return device, err == nil && exp != nil && exp.Before(now)
-}
-
-// PushOnly tells whether a token says of itself that it is for push only.
-func PushOnly(token string) bool {
-	only, _ := claimsOf(token)[PushOnlyClaim].(bool)
-	return only
-}
-
-func claimsOf(token string) jwt.MapClaims {
-	// In any spelling, as PocketBase reads it: a token that it takes and that
-	// has no device here would pass for a password's.
-	if len(token) > 7 && strings.EqualFold(token[:7], "Bearer ") {
-		token = token[7:]
-	}
-	claims := jwt.MapClaims{}
-	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
-		return nil
-	}
-	return claims
-}
-
 // People is a transaction about people, devices and invites.
 type People struct {
 	store *Store
@@ -250,9 +219,6 @@ func (p *People) FindOrMake(collection, name string, values map[string]any) (str
 	}
 	return r.Id, nil
 }
-
-// Device finds a device, nil when there is none.
-func (p *People) Device(id string) (*Device, error) { return p.store.device(p.app, id) }
 
 // AddPerson makes a person.
 func (p *People) AddPerson(person access.Person) (access.Person, error) {

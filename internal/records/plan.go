@@ -1,29 +1,39 @@
 package records
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
+	"strings"
 
-	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/types"
+
+	"github.com/fieldpost/fieldpost/internal/access"
 )
 
 // plan writes the rows of one collection as the list API does, straight from
 // the database: no record, no map, no reflection for each.
 type plan struct {
-	name    string
-	columns map[string]column
-	suffix  []byte // collectionId and collectionName
+	of      *core.Collection // as it was when the plan was made
+	columns []column         // in the order of the keys, which are sorted
+	suffix  []byte           // collectionId and collectionName
+	idAt    int
+	byIDs   string // the rows of ids, in the order of columns
+	// rule is the list rule as the access table has it, and asks the places of
+	// the fields that it reads. nil: the collection has another one now.
+	rule access.Rule
+	asks []int
 }
 
 // column is how one field is written: key is `"name":`.
 type column struct {
+	name string
 	key  []byte
 	kind kind
-	rank int // place among the keys, which are sorted
 }
 
 type kind int
@@ -37,18 +47,29 @@ const (
 )
 
 // planOf gives the plan of a collection, nil where the list API does more than
-// write the visible fields.
+// write the visible fields. It is made anew when the collection has changed:
+// PocketBase then holds another one.
 func (s *Store) planOf(c *core.Collection) *plan {
 	if c.IsAuth() || s.App.OnRecordEnrich().Length() > 0 {
 		return nil
 	}
-	p := &plan{name: c.Name, columns: map[string]column{}}
-	var names []string
+	if known, ok := s.plans.Load(c.Name); ok && known.(*plan).of == c {
+		return known.(*plan)
+	}
+	p := makePlan(c)
+	if p != nil {
+		s.plans.Store(c.Name, p)
+	}
+	return p
+}
+
+func makePlan(c *core.Collection) *plan {
+	p := &plan{of: c}
 	for _, f := range c.Fields {
 		if f.GetHidden() {
 			continue
 		}
-		col := column{key: append(strconv.AppendQuote(nil, f.GetName()), ':')}
+		col := column{name: f.GetName(), key: append(strconv.AppendQuote(nil, f.GetName()), ':')}
 		switch x := f.(type) {
 		case *core.TextField, *core.DateField, *core.AutodateField, *core.EmailField, *core.URLField, *core.EditorField:
 			col.kind = asText
@@ -69,63 +90,111 @@ func (s *Store) planOf(c *core.Collection) *plan {
 		default:
 			return nil // a field type that this product does not use
 		}
-		p.columns[f.GetName()] = col
-		names = append(names, f.GetName())
+		p.columns = append(p.columns, col)
 	}
-	sort.Strings(names)
-	for i, n := range names {
-		col := p.columns[n]
-		col.rank = i
-		p.columns[n] = col
-	}
+	sort.Slice(p.columns, func(i, j int) bool { return p.columns[i].name < p.columns[j].name })
 	p.suffix = []byte(fmt.Sprintf(`"collectionId":%q,"collectionName":%q}`, c.Id, c.Name))
+	at := map[string]int{}
+	var names []string
+	for i, col := range p.columns {
+		at[col.name] = i
+		names = append(names, `"`+col.name+`"`)
+	}
+	p.idAt = at["id"]
+	p.byIDs = "SELECT " + strings.Join(names, ",") + ` FROM "` + c.Name + `" WHERE "id" IN (SELECT value FROM json_each(?))`
+	row, ours := access.Table[c.Name]
+	fields, known := access.Reads(row.List)
+	if !ours || !known || c.ListRule == nil || row.List == nil || *c.ListRule != row.List.PB() {
+		return p
+	}
+	for _, f := range fields {
+		i, visible := at[f]
+		if kind := p.columns[i].kind; !visible || kind == asNumber || kind == asJSON {
+			return p
+		}
+		if !slices.Contains(p.asks, i) {
+			p.asks = append(p.asks, i)
+		}
+	}
+	p.rule = row.List
 	return p
 }
 
-// read runs a query over the collection and writes each row, by id.
-func (p *plan) read(q *dbx.SelectQuery, out map[string]json.RawMessage) error {
-	rows, err := q.Rows()
-	if err != nil {
-		return fmt.Errorf("view %s: %w", p.name, err)
+// shows tells whether the rule shows a person a row.
+func (p *plan) shows(person access.Person, values []any) bool {
+	v := make(access.Values, len(p.asks))
+	for _, i := range p.asks {
+		c := p.columns[i]
+		switch c.kind {
+		case asText:
+			v[c.name] = textOf(values[i])
+		case asBool:
+			v[c.name] = isTrue(values[i])
+		case asList:
+			v[c.name] = decode([]byte(textOf(values[i])))
+		}
 	}
+	return p.rule.Holds(person, v)
+}
+
+// read writes each row of a query that shows lets pass, by id. nil: all of them.
+func (p *plan) read(rows *sql.Rows, shows func(values []any) bool, out map[string]json.RawMessage) error {
 	defer rows.Close()
 	names, err := rows.Columns()
 	if err != nil {
-		return fmt.Errorf("view %s: %w", p.name, err)
+		return fmt.Errorf("view %s: %w", p.of.Name, err)
 	}
-	order := make([]int, len(p.columns)) // rank -> place in the row
-	cols := make([]column, len(p.columns))
-	idAt := -1
+	places := map[string]int{}
 	for i, n := range names {
-		if c, ok := p.columns[n]; ok {
-			order[c.rank], cols[c.rank] = i, c
-		}
-		if n == "id" {
-			idAt = i
-		}
+		places[n] = i
 	}
-	values := make([]any, len(names))
+	row, values := make([]any, len(names)), make([]any, len(p.columns))
 	targets := make([]any, len(names))
-	for i := range values {
-		targets[i] = &values[i]
+	for i := range row {
+		targets[i] = &row[i]
+	}
+	order := make([]int, len(p.columns))
+	for i, c := range p.columns {
+		place, ok := places[c.name]
+		if !ok {
+			return fmt.Errorf("view %s: no column %s", p.of.Name, c.name)
+		}
+		order[i] = place
 	}
 	size := 512
 	for rows.Next() {
 		if err := rows.Scan(targets...); err != nil {
-			return fmt.Errorf("view %s: %w", p.name, err)
+			return fmt.Errorf("view %s: %w", p.of.Name, err)
+		}
+		for i, place := range order {
+			values[i] = row[place]
+		}
+		if shows != nil && !shows(values) {
+			continue
 		}
 		b := append(make([]byte, 0, size), '{')
-		for rank, c := range cols {
+		for i, c := range p.columns {
 			b = append(b, c.key...)
-			b = c.kind.append(b, values[order[rank]])
+			b = c.kind.append(b, values[i])
 			b = append(b, ',')
 		}
 		b = append(b, p.suffix...)
 		size = len(b) + 64
-		id, _ := values[idAt].(string)
+		id, _ := values[p.idAt].(string)
 		out[id] = b
 	}
 	return rows.Err()
+}
+
+// isTrue reads a bool as its column holds it.
+func isTrue(v any) bool {
+	switch x := v.(type) {
+	case int64:
+		return x != 0
+	case bool:
+		return x
+	}
+	return false
 }
 
 // append writes one value in the form that the field's type has in JSON.
@@ -146,13 +215,7 @@ func (k kind) append(b []byte, v any) []byte {
 		}
 		return append(b, '0')
 	case asBool:
-		switch n := v.(type) {
-		case int64:
-			return strconv.AppendBool(b, n != 0)
-		case bool:
-			return strconv.AppendBool(b, n)
-		}
-		return append(b, "false"...)
+		return strconv.AppendBool(b, isTrue(v))
 	}
 	text, isText := v.(string)
 	switch {

@@ -56,7 +56,7 @@ func (s *Store) sessionID(claim string) string {
 // SessionOf gives the session that a verified token belongs to, "" for a token
 // without one.
 func (s *Store) SessionOf(token string) string {
-	claim, _ := claimsOf(token)[SessionClaim].(string)
+	claim, _ := ReadToken(token)[SessionClaim].(string)
 	if claim == "" {
 		return ""
 	}

@@ -51,6 +51,7 @@ type Store struct {
 
 	statements journal.Statements // of the connection that writes
 	tables     tables
+	plans      sync.Map // collection -> *plan
 	checklists sync.Map // id -> *checklist.Checklist
 	operations operationClock
 	daily      daily    // reports of unconfirmed people today

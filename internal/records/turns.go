@@ -17,12 +17,6 @@ import (
 // is written when a token is given, and no time is kept (R9).
 const TurnClaim = "turn"
 
-// TurnOf reads the turn that a token names, 0 for one without.
-func TurnOf(token string) int64 {
-	turn, _ := claimsOf(token)[TurnClaim].(float64)
-	return int64(turn)
-}
-
 // TokenStands tells whether a device's token is not over, and notes its use.
 // It goes by what is known where the note cannot be written: on a full disk
 // people still read.

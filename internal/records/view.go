@@ -24,9 +24,11 @@ func (s *Store) Journal() *journal.Reader { return journal.NewReader(s.App.Concu
 // Sight is what one person may see at one moment: all that is read through it
 // comes from one snapshot of the database, whatever is written meanwhile.
 type Sight struct {
-	store *Store
-	db    *dbx.Tx
-	info  *core.RequestInfo
+	store  *Store
+	db     *dbx.Tx
+	info   *core.RequestInfo
+	person access.Person
+	device *Device
 }
 
 // looks bounds how many look at one time. A hundred boards that a poke has woken
@@ -37,7 +39,37 @@ var looks = make(chan struct{}, max(4, 2*runtime.GOMAXPROCS(0)))
 // Look runs do over a read transaction as the person sees it. Writers do not
 // wait for it, nor it for them. do reads through the Sight alone: a second
 // connection, taken while one is held, could be waited for without end.
-func (s *Store) Look(personID string, do func(*Sight) error) (err error) {
+func (s *Store) Look(personID string, do func(*Sight) error) error {
+	return s.look(func(v *Sight, users *core.Collection) error {
+		found, err := v.records(users, v.rows(users).AndWhere(dbx.HashExp{"id": personID}))
+		if err == nil && len(found) == 0 {
+			err = sql.ErrNoRows
+		}
+		if err != nil {
+			return fmt.Errorf("look: user %s: %w", personID, err)
+		}
+		v.by(found[0])
+		return do(v)
+	})
+}
+
+// LookFrom is Look for the person of a device. Of a device that is not there
+// the Sight has neither.
+func (s *Store) LookFrom(device string, do func(*Sight) error) error {
+	return s.look(func(v *Sight, users *core.Collection) error {
+		d, user, err := findDevice(v.db, users, device)
+		if err != nil {
+			return fmt.Errorf("look: %w", err)
+		}
+		if d != nil {
+			v.device = d
+			v.by(user)
+		}
+		return do(v)
+	})
+}
+
+func (s *Store) look(do func(*Sight, *core.Collection) error) (err error) {
 	pool, ok := s.App.ConcurrentDB().(*dbx.DB)
 	if !ok {
 		return errors.New("look: inside a transaction")
@@ -60,43 +92,65 @@ func (s *Store) Look(personID string, do func(*Sight) error) (err error) {
 			err = fmt.Errorf("look: %w", end)
 		}
 	}()
-	v := &Sight{store: s, db: tx}
-	found, err := v.records(users, v.rows(users).AndWhere(dbx.HashExp{"id": personID}))
-	if err == nil && len(found) == 0 {
-		err = sql.ErrNoRows
-	}
-	if err != nil {
-		return fmt.Errorf("look: user %s: %w", personID, err)
-	}
-	v.info = &core.RequestInfo{Context: core.RequestInfoContextDefault, Method: http.MethodGet, Auth: found[0],
-		Query: map[string]string{}, Headers: map[string]string{}, Body: map[string]any{}}
-	return do(v)
+	return do(&Sight{store: s, db: tx}, users)
 }
 
+// by sets who looks.
+func (v *Sight) by(user *core.Record) {
+	v.person = PersonOf(user)
+	v.info = &core.RequestInfo{Context: core.RequestInfoContextDefault, Method: http.MethodGet, Auth: user,
+		Query: map[string]string{}, Headers: map[string]string{}, Body: map[string]any{}}
+}
+
+// Device is the device that looks, as it is in this snapshot; nil: there is
+// none, or the look is not from one.
+func (v *Sight) Device() *Device { return v.device }
+
 // Person is who looks, as they are in this snapshot.
-func (v *Sight) Person() access.Person { return PersonOf(v.info.Auth) }
+func (v *Sight) Person() access.Person { return v.person }
 
 // Journal reads the journal of this snapshot.
 func (v *Sight) Journal() *journal.Reader { return journal.NewReader(v.db) }
 
 // Bodies gives, of these ids of one collection, the records that the list API
 // would show the person, as it would show them (PULL-1). The collection's
-// list rule is the one truth; nothing else decides.
+// list rule is the one truth; nothing else decides. Where it is the access
+// table's, as it always should be, it is asked in Go, which it says the same in
+// (internal/access): PocketBase would build and resolve its text each time.
 func (v *Sight) Bodies(collection string, ids []string) (map[string]json.RawMessage, error) {
 	out := make(map[string]json.RawMessage, len(ids))
-	c, q, err := v.visible(collection)
-	if err != nil || q == nil || len(ids) == 0 {
-		return out, err
+	if len(ids) == 0 {
+		return out, nil
 	}
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return nil, fmt.Errorf("view %s: %w", collection, err)
 	}
-	q.AndWhere(dbx.NewExp("[["+c.Name+".id]] IN (SELECT value FROM json_each({:ids}))", dbx.Params{"ids": string(list)}))
-	if plan := v.store.planOf(c); plan != nil {
-		return out, plan.read(q, out)
+	c, err := v.store.App.FindCachedCollectionByNameOrId(collection)
+	if err != nil {
+		return nil, fmt.Errorf("view %s: %w", collection, err)
 	}
-	return out, v.slow(c, q, out)
+	p := v.store.planOf(c)
+	if p != nil && p.rule != nil {
+		rows, err := journal.Below(v.db).Query(p.byIDs, string(list))
+		if err != nil {
+			return nil, fmt.Errorf("view %s: %w", collection, err)
+		}
+		return out, p.read(rows, func(values []any) bool { return p.shows(v.person, values) }, out)
+	}
+	c, q, err := v.visible(collection)
+	if err != nil || q == nil {
+		return out, err
+	}
+	q.AndWhere(dbx.NewExp("[["+c.Name+".id]] IN (SELECT value FROM json_each({:ids}))", dbx.Params{"ids": string(list)}))
+	if p == nil {
+		return out, v.slow(c, q, out)
+	}
+	rows, err := q.Rows()
+	if err != nil {
+		return nil, fmt.Errorf("view %s: %w", collection, err)
+	}
+	return out, p.read(rows.Rows, nil, out)
 }
 
 // Versions gives id and version of all records of a collection that the list
