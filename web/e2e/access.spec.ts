@@ -1,7 +1,7 @@
 // Every screen for every person: nothing that axe finds, nothing that scrolls
 // sideways, in two languages, two themes, large letters and right to left.
 import { expect, test } from '@playwright/test';
-import { boardPage, Tour, world } from './rig/boardtour.ts';
+import { allPages, boardPage, Tour, world } from './rig/boardtour.ts';
 import { Gateway } from './rig/gateway.ts';
 import { faults, Watch, type Way } from './rig/look.ts';
 import { Phone } from './rig/phone.ts';
@@ -76,6 +76,39 @@ const boardWays: Record<'en' | 'es', Way[]> = {
     { width: 1440, theme: 'dark', size: 100, dir: 'ltr' },
   ],
 };
+
+test('[HOUSE] the board: every page that the navigation names, in both languages', async () => {
+  const server = await Server.start();
+  await places(server);
+  await world(server);
+  const browser = await desktop(true);
+  const found: string[] = [];
+  const seen = new Set<string>();
+  try {
+    const page = await boardPage(browser, server);
+    const watch = new Watch(page, server.url);
+    let looking = false;
+    const tour: Tour = new Tour(page, async (name) => {
+      if (!looking) return;
+      seen.add(`${name}-${tour.language}`);
+      found.push(...await faults(page, `${name} (${tour.language})`, boardWays[tour.language], 'font'));
+    });
+    await tour.enrol();
+    looking = true;
+    // A page that has a link is walked here or, those of the first script with their sheets, below.
+    expect(await page.locator('nav.side li a').count()).toBe(allPages.length);
+    await tour.pages();
+    await tour.turn();
+    await tour.pages();
+    watch.clean();
+    expect(found.join('\n')).toBe('');
+    expect([...seen].toSorted()).toEqual(allPages.filter((p) => !['queue', 'repair', 'people'].includes(p)).flatMap((p) => [`board-${p}-en`, `board-${p}-es`]).toSorted());
+  } finally {
+    if (found.length > 0) console.log(found.join('\n'));
+    await browser.close();
+    await server.stop();
+  }
+});
 
 test('[HOUSE] the board: every page and sheet, in both languages', async () => {
   const server = await Server.start();
