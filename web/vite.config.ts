@@ -8,6 +8,7 @@ import { defineConfig, type Plugin } from 'vite';
 import { en } from './field/strings/en.ts';
 import { es } from './field/strings/es.ts';
 import { names } from './field/warn/names.ts';
+import { icons } from './ui/icons.ts';
 import { counties } from './build/counties.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -29,7 +30,7 @@ function content(): Plugin {
       const pictures = Object.fromEntries(readdirSync(here('../content/icons')).filter((f) => f.endsWith('.svg')).sort().map((f) =>
         [f.slice(0, -4), readFileSync(here(`../content/icons/${f}`), 'utf8').replace(/^[^>]*>/, '').replace(/<\/svg>\s*$/, '')]));
       const lines = (json('hotlines') as { lines: unknown[] }[]).flatMap((f) => f.lines);
-      const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ texts: { en, es }, lines, guides: json('guidance'), pictures, names }) });
+      const reference = this.emitFile({ type: 'asset', name: 'content.json', source: JSON.stringify({ texts: { en, es }, lines, guides: json('guidance'), pictures, names, icons }) });
       return `export default import.meta.ROLLUP_FILE_URL_${reference};`;
     },
     // The lock screen's words come beside its script, not after it.
@@ -59,6 +60,16 @@ function apart(): Plugin {
       const found = await this.resolve(source, importer.replace(mark, ''), { ...options, skipSelf: true });
       return found && !found.external && /\/(web\/(field|ui|sdk)|node_modules)\/[^?]*\.(svelte|[mc]?js|ts)$|^\0virtual:content$/.test(found.id) ? { ...found, id: found.id + mark } : found;
     },
+  };
+}
+
+/** The drawings of the field app's icons come with its content: the module is empty until that is read. The board has them in its script. */
+function drawings(): Plugin {
+  return {
+    name: 'field-drawings',
+    apply: 'build',
+    enforce: 'pre',
+    transform: (_, id) => (id === here('ui/icons.ts') ? 'export const icons = {};' : null),
   };
 }
 
@@ -126,7 +137,7 @@ export default defineConfig({
   root: here('.'),
   base: '/',
   publicDir: here('field/public'),
-  plugins: [apart(), svelte(), counties(here('../content/packs')), content(), browserCrypto(), serviceWorker(), compressed()],
+  plugins: [apart(), drawings(), svelte(), counties(here('../content/packs')), content(), browserCrypto(), serviceWorker(), compressed()],
   // Of these tus-js-client uses one function each.
   resolve: { alias: { 'js-base64': here('sdk/tus/base64.ts'), 'url-parse': here('sdk/tus/url.ts') } },
   define: { __VERSION__: JSON.stringify('0.1.0') },

@@ -1,4 +1,5 @@
 import url from 'virtual:content';
+import { icons } from '../ui/icons.ts';
 import type { Locale, Text } from '../ui/text.ts';
 import type { Key } from './strings/en.ts';
 import type { Names } from './warn/warn.ts';
@@ -53,6 +54,7 @@ interface Content {
   guides: Guide[];
   pictures: Record<string, string>;
   names: Record<keyof Names, string>;
+  icons: typeof icons;
 }
 
 let all: Content;
@@ -62,6 +64,7 @@ export async function loadContent(): Promise<void> {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`content: ${answer.status}`);
   all = (await answer.json()) as Content;
+  Object.assign(icons, all.icons); // the build has left them out of the script
 }
 
 /** The app's words in a language. */
