@@ -86,7 +86,7 @@ func TestPullKnown(t *testing.T) {
 			}
 		})
 		if status == http.StatusOK || !strings.Contains(string(raw), string(fault.DeviceRevoked)) {
-			t.Fatalf("%d %s", status, raw)
+			t.Fatalf("%d %.300s", status, raw)
 		}
 	})
 	t.Run("[PULL-1] who became another while their pull was on the way sees what they may now", func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestPullKnown(t *testing.T) {
 			}
 		})
 		if status != http.StatusOK || strings.Contains(string(raw), id) {
-			t.Fatalf("%d %s", status, raw)
+			t.Fatalf("%d %.300s", status, raw)
 		}
 	})
 	t.Run("[PULL-1] a list rule that was changed decides the next pull, whatever is kept of the old one", func(t *testing.T) {

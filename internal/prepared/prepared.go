@@ -42,6 +42,8 @@ type Connector struct {
 	Below  driver.Driver
 	Source string
 	Most   int
+	// Asked is told each text that is run, for who counts them; nil: nobody.
+	Asked func(text string)
 }
 
 // Driver is the driver below.
@@ -57,7 +59,7 @@ func (c Connector) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("keep statements: %T can't", raw), raw.Close())
 	}
-	return &conn{inner: inner, most: c.Most, kept: map[string]*list.Element{}, order: list.New()}, nil
+	return &conn{inner: inner, most: c.Most, asked: c.Asked, kept: map[string]*list.Element{}, order: list.New()}, nil
 }
 
 // inner is what a driver's connection has to be able to do.
@@ -84,6 +86,7 @@ type statement interface {
 type conn struct {
 	inner
 	most  int
+	asked func(text string)
 	kept  map[string]*list.Element // of *kept
 	order *list.List               // last used first
 }
@@ -129,6 +132,9 @@ func keeps(text string) bool {
 // take gives the statement of a text, nil when it is not to be kept or stands in
 // the middle of its rows. The caller gives it back by done.
 func (c *conn) take(ctx context.Context, text string) (*kept, error) {
+	if c.asked != nil {
+		c.asked(text)
+	}
 	if e, ok := c.kept[text]; ok {
 		k := e.Value.(*kept)
 		if k.busy {

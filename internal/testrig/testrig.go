@@ -66,7 +66,9 @@ type Rig struct {
 	// milliseconds; nil: none are sent.
 	Mail   *wiring.Mail
 	Routes []string // what is registered, as "METHOD /path"
-	stop   func()
+	// Connect opens the databases at the next Start; nil: as the binary does.
+	Connect core.DBConnectFunc
+	stop    func()
 }
 
 // template is a migrated folder, in memory: migrating costs most of a second,
@@ -139,7 +141,11 @@ func Open(t testing.TB, dir string) *Rig {
 // Start serves the folder again after Stop; the address changes.
 func (r *Rig) Start() {
 	r.T.Helper()
-	app := core.NewBaseApp(core.BaseAppConfig{DataDir: r.Dir, DBConnect: wiring.DBConnect})
+	connect := r.Connect
+	if connect == nil {
+		connect = wiring.DBConnect
+	}
+	app := core.NewBaseApp(core.BaseAppConfig{DataDir: r.Dir, DBConnect: connect})
 	s := wiring.New(app, wiring.Config{Now: r.Clock.Now, Owner: !r.Guest, // a test's folder is its own
 		Settings: r.Settings, Mail: r.Mail, LookEvery: 5 * time.Millisecond})
 	hooks.Register(app, s)
