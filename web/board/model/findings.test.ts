@@ -9,8 +9,8 @@ import { lintEs } from '../strings/lint.es.ts';
 /** The linter's permanent codes, as it lists them. */
 const codes = [...readFileSync(new URL('../../../internal/checklist/codes.go', import.meta.url), 'utf8').replace(/\/\/.*$/gm, '').matchAll(/"([a-z_]+)"/g)].map((m) => m[1]!);
 
-describe('[R20] what is wrong with a checklist', () => {
-  it('has words in both languages for each code that the linter lists, and none for any other', () => {
+describe('what is wrong with a checklist', () => {
+  it('[R20] has words in both languages for each code that the linter lists, and none for any other', () => {
     expect(codes.length).toBeGreaterThan(40);
     const said = Object.keys(lintEn).map((k) => k.replace('lint.', '')).filter((k) => k !== 'end');
     expect(said.toSorted()).toEqual(codes.toSorted());
@@ -21,7 +21,7 @@ describe('[R20] what is wrong with a checklist', () => {
     }
   });
 
-  it('names in Spanish all that it names in English', () => {
+  it('[R20] names in Spanish all that it names in English', () => {
     const places = (text: string) => [...text.matchAll(/\{([a-h])\}/g)].map((m) => m[1]).toSorted();
     for (const k of Object.keys(lintEn) as (keyof typeof lintEn)[]) expect(places(lintEs[k]), k).toEqual(places(lintEn[k]));
     expect(say(lintEs['lint.condition_before'], { a: 'relevant', b: 1, c: 'x.09' })).toContain('x.09');
