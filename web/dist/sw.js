@@ -1,8 +1,8 @@
 // Keeps the app's files for a cold start with no network. FILES and VERSION are
 // written by the build. It never touches /api/ or /_/: what is not in FILES goes
 // to the network as if this were not here.
-const VERSION = "app-3947fb2da2ecf3c5";
-const FILES = ["/", "/assets/Icon-4ph8P6ck.js", "/assets/checklists-CCcoC8tx.js", "/assets/content-Bd8oZNOb.json", "/assets/errors-CEq4PHUn.js", "/assets/field-BufCoqzt.js", "/assets/field-CYk2nHtz.css", "/assets/format-BQR2wl5o.js", "/assets/gate-MQfuvpdL.css", "/assets/gate.svelte-DTbKbiAb.js", "/assets/legacy-0S9K8ZPc.css", "/assets/legacy-DSxlIi94.js", "/assets/text-DPCaXKzy.js", "/daybook-180.png", "/daybook-192.png", "/daybook-512.png", "/daybook.svg", "/daybook.webmanifest", "/rounds-180.png", "/rounds-192.png", "/rounds-512.png", "/rounds.svg", "/rounds.webmanifest", "/shift-180.png", "/shift-192.png", "/shift-512.png", "/shift.svg", "/shift.webmanifest"];
+const VERSION = "app-38a06ba5dbc3803d";
+const FILES = ["/", "/assets/base-MQfuvpdL.css", "/assets/content-C7auA1Yj.json", "/assets/field-DMQiS2xO.css", "/assets/field-bjYlN-YJ.js", "/assets/inside-C0LeFK-X.js", "/assets/photos-0S9K8ZPc.css", "/assets/preload-helper-DygEbaNj.js", "/assets/update.svelte-CJvFNtFU.js", "/daybook-180.png", "/daybook-192.png", "/daybook-512.png", "/daybook.svg", "/daybook.webmanifest", "/rounds-180.png", "/rounds-192.png", "/rounds-512.png", "/rounds.svg", "/rounds.webmanifest", "/shift-180.png", "/shift-192.png", "/shift-512.png", "/shift.svg", "/shift.webmanifest"];
 self.addEventListener('install', (e) => e.waitUntil(caches.open(VERSION).then((c) => c.addAll(FILES.map((f) => new Request(f, { cache: 'reload' }))))));
 self.addEventListener('activate', (e) => e.waitUntil(caches.keys().then((all) => Promise.all(all.filter((n) => n !== VERSION).map((n) => caches.delete(n)))).then(() => self.clients.claim())));
 self.addEventListener('message', (e) => { if (e.data === 'update') self.skipWaiting(); });

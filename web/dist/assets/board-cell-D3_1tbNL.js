@@ -1,0 +1,1 @@
+function e(e,t=5){let n=[[-180,180,e.lon],[-90,90,e.lat]],r=``;for(let e=0,i=0;r.length<t;e++){let t=n[e%2],a=(t[0]+t[1])/2,o=t[2]>=a;t[+!o]=a,i=i<<1|o,e%5<4||(r+=`0123456789bcdefghjkmnpqrstuvwxyz`[i],i=0)}return r}export{e as t};

@@ -1,1 +1,0 @@
-import{gt as e}from"./errors-CEq4PHUn.js";e();

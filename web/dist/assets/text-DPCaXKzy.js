@@ -1,1 +1,0 @@
-typeof window<`u`&&((window.__svelte??={}).v??=new Set).add(`5`);var e={en:`English`,es:`Español`};function t(e,t={}){return(typeof e==`string`?e:Number(t.n)===1?e.one:e.other).replace(/\{(\w+)\}/g,(e,n)=>n in t?String(t[n]):e)}export{t as n,e as t};
