@@ -253,9 +253,9 @@ func (p *wirePuller) all() (map[string]bool, error) {
 			Cursor  string `json:"cursor"`
 			More    bool   `json:"more"`
 			Changes []struct {
-				Collection string         `json:"collection"`
-				ID         string         `json:"id"`
-				Record     map[string]any `json:"record"`
+				Collection string          `json:"collection"`
+				ID         string          `json:"id"`
+				Record     json.RawMessage `json:"record"` // as of stock's events: the id is what is asked
 			} `json:"changes"`
 		}
 		if err := json.Unmarshal(out, &answer); err != nil {

@@ -26,7 +26,7 @@ import (
 var boardStores = map[string]string{
 	"disk":   "boards of the client library, stores on the disk",
 	"memory": "boards of the client library, stores in memory",
-	"none":   "boards that decode the rows and store nothing",
+	"none":   "boards that read the rows and store nothing",
 }
 
 func fieldpostBoards(boards, rounds int, store string) (*boardsResult, error) {

@@ -173,7 +173,8 @@ func (p *pusher) next(ctx context.Context, after int64) ([]item, error) {
 	err := p.d.store.read(ctx, "read queue", func(tx *sql.Tx, st *state) error {
 		p.st = st
 		limit := min(st.limits.Bytes, st.limits.Inflated) * fillFactor / 100
-		rows, err := tx.QueryContext(ctx, "SELECT pos, n, fails, body, sealed FROM outbox WHERE state = 'waiting' AND n > ? ORDER BY n LIMIT ?",
+		// A bare LIMIT ? would be prepared anew at each use.
+		rows, err := tx.QueryContext(ctx, "SELECT pos, n, fails, body, sealed FROM outbox WHERE state = 'waiting' AND n > ? ORDER BY n LIMIT ?+0",
 			after, min(p.max, st.limits.Mutations))
 		if err != nil {
 			return err

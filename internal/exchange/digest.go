@@ -47,7 +47,11 @@ func unfed(sight *records.Sight, scopes []string, shown map[string]map[string]in
 		if err != nil {
 			return nil, err
 		}
-		bodies, err := sight.Bodies(name, ids)
+		lost := make(map[string]int64, len(ids))
+		for _, id := range ids {
+			lost[id] = versions[id]
+		}
+		bodies, err := sight.Bodies(name, lost)
 		if err != nil {
 			return nil, err
 		}

@@ -259,14 +259,17 @@ func candidates(r *journal.Reader, scopes []string, after, head int64, limit int
 // changesOf turns candidates into what the person may see of them, in order.
 func changesOf(sight *records.Sight, scopes []string, from place, found []journal.Candidate) ([]wire.Change, error) {
 	r := sight.Journal()
-	byCollection := map[string][]string{}
+	byCollection := map[string]map[string]int64{}
 	for _, c := range found {
-		byCollection[c.Collection] = append(byCollection[c.Collection], c.Record)
+		if byCollection[c.Collection] == nil {
+			byCollection[c.Collection] = map[string]int64{}
+		}
+		byCollection[c.Collection][c.Record] = c.Version
 	}
 	bodies := map[string]map[string]json.RawMessage{}
-	for collection, ids := range byCollection {
+	for collection, versions := range byCollection {
 		var err error
-		if bodies[collection], err = sight.Bodies(collection, ids); err != nil {
+		if bodies[collection], err = sight.Bodies(collection, versions); err != nil {
 			return nil, err
 		}
 	}

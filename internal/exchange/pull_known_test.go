@@ -133,6 +133,18 @@ func TestPullKnown(t *testing.T) {
 			}
 		}
 	})
+	t.Run("[PULL-1] a record that was read for one is not read again for another, and its change is what comes next", func(t *testing.T) {
+		keisha, other := r.Enroll(access.Coordinator, ngo), r.Enroll(access.Coordinator, ngo)
+		own := r.Site("Lot", "", ngo)
+		for _, name := range []string{"Lot", "Lot behind", "Lot"} {
+			change(t, r, "sites", own, map[string]any{"name": name})
+			for _, d := range []*rig.Device{keisha, other} {
+				if got := string(d.Fresh()["sites"][own]); !strings.Contains(got, `"name":"`+name+`"`) {
+					t.Fatalf("%s: %s", name, got)
+				}
+			}
+		}
+	})
 	t.Run("[PULL-1] a field that was added is in the next pull", func(t *testing.T) {
 		keisha := r.Enroll(access.Coordinator, ngo)
 		before := string(keisha.Fresh()["organizations"][ngo])

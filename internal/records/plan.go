@@ -27,6 +27,7 @@ type plan struct {
 	// the fields that it reads. nil: the collection has another one now.
 	rule access.Rule
 	asks []int
+	kept keptRows
 }
 
 // column is how one field is written: key is `"name":`.
@@ -120,8 +121,8 @@ func makePlan(c *core.Collection) *plan {
 	return p
 }
 
-// shows tells whether the rule shows a person a row.
-func (p *plan) shows(person access.Person, values []any) bool {
+// asked are the values of a row that the rule reads.
+func (p *plan) asked(values []any) access.Values {
 	v := make(access.Values, len(p.asks))
 	for _, i := range p.asks {
 		c := p.columns[i]
@@ -134,11 +135,12 @@ func (p *plan) shows(person access.Person, values []any) bool {
 			v[c.name] = decode([]byte(textOf(values[i])))
 		}
 	}
-	return p.rule.Holds(person, v)
+	return v
 }
 
-// read writes each row of a query that shows lets pass, by id. nil: all of them.
-func (p *plan) read(rows *sql.Rows, shows func(values []any) bool, out map[string]json.RawMessage) error {
+// read writes each row of a query, and gives it with its values in the order of
+// the columns, which are its own until each returns.
+func (p *plan) read(rows *sql.Rows, each func(id string, values []any, body json.RawMessage)) error {
 	defer rows.Close()
 	names, err := rows.Columns()
 	if err != nil {
@@ -169,9 +171,6 @@ func (p *plan) read(rows *sql.Rows, shows func(values []any) bool, out map[strin
 		for i, place := range order {
 			values[i] = row[place]
 		}
-		if shows != nil && !shows(values) {
-			continue
-		}
 		b := append(make([]byte, 0, size), '{')
 		for i, c := range p.columns {
 			b = append(b, c.key...)
@@ -181,7 +180,7 @@ func (p *plan) read(rows *sql.Rows, shows func(values []any) bool, out map[strin
 		b = append(b, p.suffix...)
 		size = len(b) + 64
 		id, _ := values[p.idAt].(string)
-		out[id] = b
+		each(id, values, b)
 	}
 	return rows.Err()
 }

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"runtime"
+	"slices"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/apis"
@@ -117,14 +119,13 @@ func (v *Sight) Journal() *journal.Reader { return journal.NewReader(v.db) }
 // list rule is the one truth; nothing else decides. Where it is the access
 // table's, as it always should be, it is asked in Go, which it says the same in
 // (internal/access): PocketBase would build and resolve its text each time.
-func (v *Sight) Bodies(collection string, ids []string) (map[string]json.RawMessage, error) {
-	out := make(map[string]json.RawMessage, len(ids))
-	if len(ids) == 0 {
+//
+// versions has the version of each id in this snapshot. What was read lately at
+// the same version is not read again, whoever it was for; 0 is always read.
+func (v *Sight) Bodies(collection string, versions map[string]int64) (map[string]json.RawMessage, error) {
+	out := make(map[string]json.RawMessage, len(versions))
+	if len(versions) == 0 {
 		return out, nil
-	}
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return nil, fmt.Errorf("view %s: %w", collection, err)
 	}
 	c, err := v.store.App.FindCachedCollectionByNameOrId(collection)
 	if err != nil {
@@ -132,15 +133,15 @@ func (v *Sight) Bodies(collection string, ids []string) (map[string]json.RawMess
 	}
 	p := v.store.planOf(c)
 	if p != nil && p.rule != nil {
-		rows, err := journal.Below(v.db).Query(p.byIDs, string(list))
-		if err != nil {
-			return nil, fmt.Errorf("view %s: %w", collection, err)
-		}
-		return out, p.read(rows, func(values []any) bool { return p.shows(v.person, values) }, out)
+		return out, v.asked(p, versions, out)
 	}
 	c, q, err := v.visible(collection)
 	if err != nil || q == nil {
 		return out, err
+	}
+	list, err := json.Marshal(slices.Collect(maps.Keys(versions)))
+	if err != nil {
+		return nil, fmt.Errorf("view %s: %w", collection, err)
 	}
 	q.AndWhere(dbx.NewExp("[["+c.Name+".id]] IN (SELECT value FROM json_each({:ids}))", dbx.Params{"ids": string(list)}))
 	if p == nil {
@@ -150,7 +151,38 @@ func (v *Sight) Bodies(collection string, ids []string) (map[string]json.RawMess
 	if err != nil {
 		return nil, fmt.Errorf("view %s: %w", collection, err)
 	}
-	return out, p.read(rows.Rows, nil, out)
+	return out, p.read(rows.Rows, func(id string, _ []any, body json.RawMessage) { out[id] = body })
+}
+
+// asked is Bodies by a plan's rule.
+func (v *Sight) asked(p *plan, versions map[string]int64, out map[string]json.RawMessage) error {
+	var missing []string
+	for id, version := range versions {
+		switch r, ok := p.kept.of(id, version); {
+		case !ok:
+			missing = append(missing, id)
+		case p.rule.Holds(v.person, r.asked):
+			out[id] = r.body
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(missing)
+	if err != nil {
+		return fmt.Errorf("view %s: %w", p.of.Name, err)
+	}
+	rows, err := journal.Below(v.db).Query(p.byIDs, string(list))
+	if err != nil {
+		return fmt.Errorf("view %s: %w", p.of.Name, err)
+	}
+	return p.read(rows, func(id string, values []any, body json.RawMessage) {
+		r := row{version: versions[id], asked: p.asked(values), body: body}
+		p.kept.put(id, r)
+		if p.rule.Holds(v.person, r.asked) {
+			out[id] = body
+		}
+	})
 }
 
 // Versions gives id and version of all records of a collection that the list
