@@ -153,6 +153,10 @@ test('[CONTENT] a line that was called says by whom and when, and phones get the
   await board.button('sites.new').click();
   await page.getByLabel(board.t('sites.name')).fill('Stop 9');
   await page.getByLabel(board.t('sites.venue')).selectOption('truck_stop');
+  await page.getByLabel(board.t('sites.point')).fill('here');
+  await board.button('sites.save').click();
+  await expect(page.getByRole('alert')).toContainText(board.t('sites.point.bad'));
+  await page.getByLabel(board.t('sites.point')).fill('38.9606, -92.5800');
   await board.button('sites.save').click();
   await expect(page.getByText(board.t('sites.saved'))).toBeVisible();
   await expect(page.getByRole('row').filter({ hasText: 'Stop 9' })).toContainText('Night Outreach');
@@ -160,7 +164,7 @@ test('[CONTENT] a line that was called says by whom and when, and phones get the
   await worker.sync();
   const today = new Date().toISOString().slice(0, 10);
   expect((await worker.records('hotlines')).find((r) => r.fields['key'] === 'national_hotline')!.fields['verified_on']).toBe(today);
-  expect((await worker.records('sites')).map((s) => s.fields['name'])).toContain('Stop 9');
+  expect((await worker.records('sites')).find((s) => s.fields['name'] === 'Stop 9')!.fields['point']).toEqual({ lat: 38.9606, lon: -92.58 });
   expect(board.errors).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { around, beside, boxOf, cellAt, cellOf, cluster, countyAt, lay, shade, type County, type Place } from './places.ts';
+import { around, beside, boxOf, cellAt, cellOf, cluster, countyAt, lay, readPoint, shade, writtenPoint, type County, type Place } from './places.ts';
 import { arrivedIn, before, both, byHour, byIndicator, byNight, bySetting, Clock, nightsOf, within } from './tally.ts';
 import type { Row } from './rows.ts';
 
@@ -16,6 +16,12 @@ const places: Place[] = [
 ];
 
 describe('places', () => {
+  it('[R4] a point is read as it is pasted from a map, and what is none is said to be none', () => {
+    for (const typed of ['39.0425, -94.5925', ' 39.0425 -94.5925 ', '+39.0425,-94.5925']) expect(readPoint(typed), typed).toEqual(plaza);
+    expect(readPoint(writtenPoint(plaza))).toEqual(plaza);
+    expect(readPoint(' ')).toBeNull();
+    for (const typed of ['39.0425', '91, 0', '0, 181', '39,0425 -94,5925', 'here', '39.04253 N']) expect(readPoint(typed), typed).toBeUndefined();
+  });
   it('[R14] a cell is a geohash, and the one of a point lies around it', () => {
     expect(cellAt({ lat: 57.64911, lon: 10.40744 }, 11)).toBe('u4pruydqqvj');
     const box = boxOf(cellAt(plaza))!;

@@ -47,6 +47,21 @@ export function pointOf(v: unknown): Point | null {
   return p && typeof p.lat === 'number' && typeof p.lon === 'number' && Math.abs(p.lat) <= 90 && Math.abs(p.lon) <= 180 ? { lat: p.lat, lon: p.lon } : null;
 }
 
+/**
+ * A point as somebody types or pastes it: latitude and longitude in degrees,
+ * north and east, with a comma or a blank between. null for an empty text,
+ * undefined for what is no point.
+ */
+export function readPoint(typed: string): Point | null | undefined {
+  if (typed.trim() === '') return null;
+  const found = /^\s*([+-]?\d{1,2}(?:\.\d+)?)(?:\s*,\s*|\s+)([+-]?\d{1,3}(?:\.\d+)?)\s*$/.exec(typed);
+  const [lat, lon] = [Number(found?.[1]), Number(found?.[2])];
+  return found && Math.abs(lat) <= 90 && Math.abs(lon) <= 180 ? { lat, lon } : undefined;
+}
+
+/** A point as `readPoint` reads it. */
+export const writtenPoint = (p: Point | null): string => (p ? `${p.lat}, ${p.lon}` : '');
+
 /** A site as the map shows it; `point` is null where nobody has entered one. */
 export interface Place { id: string; name: string; venue: string; point: Point | null }
 /** A site's reports. */
