@@ -23,6 +23,14 @@ func TestRegressions(t *testing.T) {
 		{"[INV-19] seed 1777: what changed nothing is in the backup already, though its receipt is not", &Script{Seed: 1777, Phones: 8, Steps: []Step{
 			{Do: Backup, Seed: 15034235290828192966}, {Do: Save, What: "served", Who: 7, N: 1, Seed: 2011597777846138380},
 			{Do: Sync, Who: 2, With: []int{7}, Seed: 14300368494785962746, Together: true}, {Do: Restore, N: 1, Seed: 4679581601756889472}}}, "p07 pushes: rewound=false 1:applied::"},
+		{"[INV-16] [MERGE-6] seed 1004: who claims again what they have is told nothing false, also where somebody took it over meanwhile", &Script{Seed: 1004, Phones: 3, Limit: 4, Steps: []Step{
+			{Do: "save", What: "report", N: 1, Seed: 12335291274575304379},
+			{Do: "sync", With: []int{0, 2}, Seed: 6918906543076118305},
+			{Do: "save", What: "first", Who: 2, N: 1, Seed: 10831849816363393774},
+			{Do: "sync", Who: 2, With: []int{1, 2}, Seed: 13208099999023668594, Together: true},
+			{Do: "save", What: "desk", Who: 1, N: 1, Seed: 4931882382112584447},
+			{Do: "save", What: "claim", Who: 2, N: 1, Seed: 18421017302705682155},
+		}}, "saves claim"},
 		{"[INV-5] seed 1091: what was released needs nobody's attention, also where the phone hears of it later", &Script{Seed: 1091, Phones: 7, Limit: 3, Steps: []Step{
 			{Do: Save, What: "broken", Who: 5, N: 1, Seed: 3605077114691608816}, {Do: Sync, Who: 5, With: []int{5}, Seed: 6645110617129522609},
 			{Do: Release, Who: 6, N: 1, Seed: 574796358536805750},

@@ -282,7 +282,8 @@ func newest(all []client.Record) *client.Record {
 }
 
 // checkClaims: of those who claim a report one is told that it is theirs, and it
-// is (INV-16): whoever comes second and has not seen that is told so.
+// is (INV-16): whoever comes second and has not seen that is told so. To claim
+// what one had already changes nothing (MERGE-6), whoever took it over since.
 func (m *model) checkClaims(l *letter, ops json.RawMessage, v wire.Verdict) {
 	var made []client.Op
 	if v.Replayed || v.Verdict != wire.Applied && v.Verdict != wire.Merged || json.Unmarshal(ops, &made) != nil {
@@ -290,7 +291,7 @@ func (m *model) checkClaims(l *letter, ops json.RawMessage, v wire.Verdict) {
 	}
 	for _, op := range made {
 		by, ok := op.Fields["claimed_by"].(string)
-		if !ok || op.Op != wire.OpUpdate || op.Collection != "triage" {
+		if !ok || op.Op != wire.OpUpdate || op.Collection != "triage" || m.r.server.claimant(op.ID, op.Base, by) == by {
 			continue
 		}
 		for _, row := range m.r.server.query("SELECT claimed_by FROM triage WHERE id = ?", op.ID) {
@@ -299,4 +300,22 @@ func (m *model) checkClaims(l *letter, ops json.RawMessage, v wire.Verdict) {
 			}
 		}
 	}
+}
+
+// claimant is whose a report was as far as a person knew at base: by what had
+// been written then, and by what they wrote themselves since.
+func (v *server) claimant(triage string, base int64, person string) string {
+	found := ""
+	for _, row := range v.query(`SELECT c.body FROM journal_entry e JOIN journal_content c ON c.seq = e.seq
+		WHERE e.collection = 'triage' AND e.record = ? AND (e.seq <= ? OR e.actor = ?) ORDER BY e.seq`, triage, base, person) {
+		var content struct {
+			Fields map[string]any `json:"fields"`
+		}
+		if json.Unmarshal([]byte(text(row[0])), &content) == nil {
+			if by, ok := content.Fields["claimed_by"].(string); ok {
+				found = by
+			}
+		}
+	}
+	return found
 }
