@@ -97,7 +97,7 @@ class Board {
   }
 
   get row(): Row | null {
-    return this.at.rows.find((r) => r.id === this.open) ?? null;
+    return this.desk?.rows.find((r) => r.id === this.open) ?? null; // asked once more while the board is being locked
   }
 
   get near(): Row[] {
