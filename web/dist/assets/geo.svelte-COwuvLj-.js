@@ -1,0 +1,1 @@
+export{t as geo}from"./geo.svelte-BBz6DnNY.js";
