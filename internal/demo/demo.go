@@ -132,7 +132,11 @@ func Prepare(ctx context.Context, s *wiring.Services, clock *Clock) (*World, err
 	if err != nil {
 		return nil, err
 	}
-	return w, h.run(ctx)
+	if err := h.run(ctx); err != nil {
+		return nil, err
+	}
+	clock.release()
+	return w, s.Store.TurnOperations() // who is on one now, as any request would find it
 }
 
 func newWorld(s *wiring.Services) *World {
