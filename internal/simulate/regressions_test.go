@@ -31,6 +31,9 @@ func TestRegressions(t *testing.T) {
 			{Do: "save", What: "desk", Who: 1, N: 1, Seed: 4931882382112584447},
 			{Do: "save", What: "claim", Who: 2, N: 1, Seed: 18421017302705682155},
 		}}, "saves claim"},
+		{"[INV-4] seed 1586: a snapshot of a full quarantine that is put back is full no longer than the strain lasts", &Script{Seed: 1586, Phones: 2, Limit: 4, Steps: []Step{
+			{Do: Strain, What: Quota, Seed: 12208963496606415562}, {Do: Backup, Seed: 1906650058445219418}, {Do: Calm, Seed: 12856106796063944186},
+			{Do: Rollback, Seed: 13216016754885706259}, {Do: Save, What: "broken", N: 1, Seed: 2904058077004358330}, {Do: Sync, With: []int{0}, Seed: 10379316063197036233}}}, "saves broken"},
 		{"[INV-5] seed 1091: what was released needs nobody's attention, also where the phone hears of it later", &Script{Seed: 1091, Phones: 7, Limit: 3, Steps: []Step{
 			{Do: Save, What: "broken", Who: 5, N: 1, Seed: 3605077114691608816}, {Do: Sync, Who: 5, With: []int{5}, Seed: 6645110617129522609},
 			{Do: Release, Who: 6, N: 1, Seed: 574796358536805750},

@@ -111,7 +111,9 @@ func (r *run) step(s *Step) error {
 	case Backup:
 		err = r.backup()
 	case Restore, Rollback, Copy:
-		err = r.goBack(s)
+		if err = r.goBack(s); err == nil && r.strain.what != Quota {
+			err = r.makeRoom()
+		}
 	case Release, Adopt:
 		err = r.deal(s)
 	case Strain:

@@ -116,13 +116,18 @@ func (r *run) tense(s *Step) error {
 // filling begins the id of what only takes room in quarantine.
 const filling = "fillingroom"
 
-// calm ends all strain. What took the room may have come back with a backup.
+// calm ends all strain.
 func (r *run) calm() error {
 	if r.strain.what != "" {
 		r.note("calm")
 	}
 	r.strain = strain{}
 	r.bear()
+	return r.makeRoom()
+}
+
+// makeRoom takes out what only took room: it comes back with a backup of then.
+func (r *run) makeRoom() error {
 	if len(r.server.query("SELECT 1 FROM journal_held WHERE quarantine LIKE '"+filling+"%'")) == 0 || r.server.disk.full {
 		return nil
 	}
