@@ -298,7 +298,7 @@ func TestWipe(t *testing.T) {
 		if file, err := d.S.Store.Leftover(left[0].ID); err != nil || !strings.Contains(string(file.File), id) || shows(file.File, canary) != "" {
 			t.Errorf("%.200s %v", file.File, err)
 		}
-		verdicts, err := d.S.TakeLeftover(left[0].ID)
+		verdicts, err := d.S.Exchange.TakeLeftover(t.Context(), left[0].ID)
 		if err != nil || len(verdicts) != 1 || verdicts[0].Verdict != wire.Refused {
 			t.Fatalf("%+v %v", verdicts, err)
 		}

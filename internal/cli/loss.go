@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -154,7 +155,7 @@ func leftoversCommand(open Open) *cobra.Command {
 }
 
 func takeLeftover(s *wiring.Services, id string, asJSON bool) error {
-	verdicts, err := s.TakeLeftover(id)
+	verdicts, err := s.Exchange.TakeLeftover(context.Background(), id)
 	if err != nil {
 		return explainFault(err, "")
 	}

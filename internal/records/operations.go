@@ -302,18 +302,27 @@ func (p *People) PutOn(operation, person, role string) error {
 	if err == nil || !absent(err) {
 		return err
 	}
-	c, err := p.app.FindCachedCollectionByNameOrId(rostersCollection)
+	place, err := placeOn(p.app, operation, person, role)
+	if err == nil {
+		err = p.app.Save(place)
+	}
 	if err != nil {
 		return fmt.Errorf("put %s on the roster of %s: %w", person, operation, err)
+	}
+	return nil
+}
+
+// placeOn is a place on a roster that is not saved yet.
+func placeOn(app core.App, operation, person, role string) (*core.Record, error) {
+	c, err := app.FindCachedCollectionByNameOrId(rostersCollection)
+	if err != nil {
+		return nil, err
 	}
 	place := core.NewRecord(c)
 	place.Set("operation", operation)
 	place.Set("person", person)
 	place.Set("role", role)
-	if err := p.app.Save(place); err != nil {
-		return fmt.Errorf("put %s on the roster of %s: %w", person, operation, err)
-	}
-	return nil
+	return place, nil
 }
 
 // OperationView is an operation as the commands show it.
@@ -419,12 +428,8 @@ func (s *Store) ChangeOperation(id string, end bool, add, role, remove string) (
 			err = s.App.Save(r)
 		}
 	case add != "":
-		var c *core.Collection
-		if c, err = s.App.FindCachedCollectionByNameOrId(rostersCollection); err == nil {
-			place := core.NewRecord(c)
-			place.Set("operation", id)
-			place.Set("person", add)
-			place.Set("role", role)
+		var place *core.Record
+		if place, err = placeOn(s.App, id, add, role); err == nil {
 			s.byOperator(place)
 			err = s.App.Save(place)
 		}

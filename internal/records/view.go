@@ -133,7 +133,7 @@ func (v *Sight) Bodies(collection string, versions map[string]int64) (map[string
 	}
 	p := v.store.planOf(c)
 	if p != nil && p.rule != nil {
-		return out, v.asked(p, versions, out)
+		return out, v.byRule(p, versions, out)
 	}
 	c, q, err := v.visible(collection)
 	if err != nil || q == nil {
@@ -154,8 +154,8 @@ func (v *Sight) Bodies(collection string, versions map[string]int64) (map[string
 	return out, p.read(rows.Rows, func(id string, _ []any, body json.RawMessage) { out[id] = body })
 }
 
-// asked is Bodies by a plan's rule.
-func (v *Sight) asked(p *plan, versions map[string]int64, out map[string]json.RawMessage) error {
+// byRule is Bodies by a plan's rule.
+func (v *Sight) byRule(p *plan, versions map[string]int64, out map[string]json.RawMessage) error {
 	var missing []string
 	for id, version := range versions {
 		switch r, ok := p.kept.of(id, version); {

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"strings"
 	"testing"
 )
 
@@ -54,21 +53,7 @@ func TestOverload(t *testing.T) {
 		{"[MERGE-4] [INV-16] claims: of two in one moment one is told that it is taken", claims(), []string{"2 pushes together", ":refused:taken:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			res, err := play(t, c.script, nil, true)
-			if err != nil {
-				t.Errorf("the run broke off: %v", err)
-			}
-			for _, f := range res.Failures {
-				t.Error(f)
-			}
-			for _, line := range c.happened {
-				if !strings.Contains(strings.Join(res.Log, "\n"), line) {
-					t.Errorf("%q did not happen", line)
-				}
-			}
-			if t.Failed() {
-				t.Log(strings.Join(res.Log, "\n"))
-			}
+			playWhole(t, c.script, c.happened...)
 		})
 	}
 }

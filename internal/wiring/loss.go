@@ -1,8 +1,6 @@
 package wiring
 
 import (
-	"context"
-
 	"github.com/fieldpost/fieldpost/internal/devices"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/wire"
@@ -50,10 +48,4 @@ func (s *Services) Offboard(person, by, reason string, wipe, dryRun bool) (out *
 	}
 	out, err = s.Devices.Offboard(devices.Leaving{Person: people[0].ID, Wipe: wipe, DryRun: dryRun, Act: records.Act{By: by, Reason: reason}})
 	return out, 1, err
-}
-
-// TakeLeftover hands in what a device that wiped itself could get no verdict
-// for; nil when there is no such file. See exchange.Service.TakeLeftover.
-func (s *Services) TakeLeftover(id string) ([]wire.RecoveryVerdict, error) {
-	return s.Exchange.TakeLeftover(context.Background(), id)
 }
