@@ -2,8 +2,8 @@ import { board, type Sheet } from './state.svelte.ts';
 import type { Row } from './model/rows.ts';
 
 let escapes: number[] = [];
-// After G the next letter names a page.
-let going = 0;
+// After G the next letter names a page. Times are since the page began.
+let going = -Infinity;
 const pages = { q: 'queue', d: 'duty', p: 'repair', u: 'people', e: 'exports', t: 'ready', j: 'efforts', s: 'sites', l: 'checklists', r: 'rules', h: 'hotlines', m: 'map', c: 'counts' } as const;
 
 /** The board's keys. Single letters can be switched off (WCAG 2.1.4) and do nothing while a field has focus. */
@@ -35,7 +35,7 @@ export function keys(e: KeyboardEvent): void {
   };
   if (board.keysOn && e.key.toLowerCase() === 'g') { going = e.timeStamp; return; }
   if (board.keysOn && e.timeStamp - going < 1_500 && e.key.toLowerCase() in pages) {
-    going = 0;
+    going = -Infinity;
     board.page = pages[e.key.toLowerCase() as keyof typeof pages];
     return;
   }

@@ -45,6 +45,16 @@ test.afterAll(async () => {
   await server?.stop();
 });
 
+test('[R20] a letter that is pressed as soon as the page stands names no page', async () => {
+  await board.page.evaluate(() => {
+    const early = new KeyboardEvent('keydown', { key: 'd', bubbles: true });
+    Object.defineProperty(early, 'timeStamp', { value: 700 }); // ms after the page began
+    document.body.dispatchEvent(early);
+  });
+  await expect(board.page.getByRole('heading', { level: 1, name: board.t('queue.title') })).toBeVisible();
+  await expect(board.page.getByRole('heading', { level: 1, name: board.t('nav.duty') })).toBeHidden();
+});
+
 test('[R20] keys alone: moving opens nothing, and every act has its letter', async () => {
   const one = await arrive('by keys', 2);
   await board.stand(one);

@@ -98,10 +98,12 @@ test('[R10] another PIN, longer: a wrong or mistyped one changes nothing, and th
     await change(PIN, '280419', '280419');
     await expect(phone.says('set.pin.changed')).toBeVisible();
     await phone.button('set.lockNow').click();
+    await phone.spanish();
     await phone.unlock('280419');
-    // Nothing but the database says how long it is: what a page stores beside it, a browser that dies forgets.
+    // Nothing but the database says how long it is, and which language: what a page stores beside it, a browser that dies forgets.
     await phone.page.evaluate(() => localStorage.clear());
     await phone.page.reload();
+    await expect(phone.page.locator('html')).toHaveAttribute('lang', 'es');
     await phone.unlock('280419');
     expect(phone.errors).toEqual([]);
   } finally {

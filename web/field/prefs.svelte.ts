@@ -31,8 +31,40 @@ function stored(): Partial<Prefs> {
 
 export const prefs: Prefs = $state({ ...first, ...stored() });
 
+/**
+ * Reads what was chosen last, or writes it, so that it is on the disk when it is
+ * done. localStorage gets there when the browser likes, a minute later or more:
+ * a phone that dies before would speak another language than its owner chose.
+ */
+function lasting(write?: string): Promise<string | undefined> {
+  return new Promise((done, failed) => {
+    const open = indexedDB.open(key, 1);
+    open.onupgradeneeded = () => void open.result.createObjectStore(key);
+    open.onerror = () => failed(open.error);
+    open.onsuccess = () => {
+      const tx = open.result.transaction(key, write ? 'readwrite' : 'readonly', { durability: 'strict' });
+      const asked = write ? tx.objectStore(key).put(write, key) : tx.objectStore(key).get(key);
+      tx.oncomplete = () => { open.result.close(); done(asked.result as string | undefined); };
+      tx.onabort = () => { open.result.close(); failed(tx.error); };
+    };
+  });
+}
+
+let chosen = false;
+// No store, or a full disk: then localStorage alone has it, as before.
+const alone = () => undefined;
+
+void lasting().then((last) => {
+  if (!last || chosen || last === localStorage.getItem(key)) return;
+  Object.assign(prefs, JSON.parse(last) as Prefs);
+  localStorage.setItem(key, last);
+}).catch(alone);
+
 /** Changes choices and keeps them. */
 export function choose(change: Partial<Prefs>): void {
+  chosen = true;
   Object.assign(prefs, change);
-  localStorage.setItem(key, JSON.stringify(prefs));
+  const text = JSON.stringify(prefs);
+  localStorage.setItem(key, text);
+  lasting(text).catch(alone);
 }
