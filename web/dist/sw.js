@@ -1,8 +1,8 @@
 // Keeps the app's files for a cold start with no network. FILES and VERSION are
 // written by the build. It never touches /api/ or /_/: what is not in FILES goes
 // to the network as if this were not here.
-const VERSION = "app-a672ee0449048976";
-const FILES = ["/", "/assets/base-DdpCCtuU.css", "/assets/content-C7auA1Yj.json", "/assets/field-DMQiS2xO.css", "/assets/field-DTN5uLDf.js", "/assets/inside-R0zRJxEK.js", "/assets/photos-0S9K8ZPc.css", "/assets/preload-helper-DygEbaNj.js", "/assets/update.svelte-CJvFNtFU.js", "/daybook-180.png", "/daybook-192.png", "/daybook-512.png", "/daybook.svg", "/daybook.webmanifest", "/rounds-180.png", "/rounds-192.png", "/rounds-512.png", "/rounds.svg", "/rounds.webmanifest", "/shift-180.png", "/shift-192.png", "/shift-512.png", "/shift.svg", "/shift.webmanifest"];
+const VERSION = "app-6e237f5b61a11d42";
+const FILES = ["/", "/assets/base-DdpCCtuU.css", "/assets/content-C7auA1Yj.json", "/assets/field-DMQiS2xO.css", "/assets/field-Mwqt8t_x.js", "/assets/inside-DV-XLyqc.js", "/assets/photos-0S9K8ZPc.css", "/assets/preload-helper-DygEbaNj.js", "/assets/update.svelte-BQL_SxBc.js", "/daybook-180.png", "/daybook-192.png", "/daybook-512.png", "/daybook.svg", "/daybook.webmanifest", "/rounds-180.png", "/rounds-192.png", "/rounds-512.png", "/rounds.svg", "/rounds.webmanifest", "/shift-180.png", "/shift-192.png", "/shift-512.png", "/shift.svg", "/shift.webmanifest"];
 self.addEventListener('install', (e) => e.waitUntil(caches.open(VERSION).then((c) => c.addAll(FILES.map((f) => new Request(f, { cache: 'reload' }))))));
 self.addEventListener('activate', (e) => e.waitUntil(caches.keys().then((all) => Promise.all(all.filter((n) => n !== VERSION).map((n) => caches.delete(n)))).then(() => self.clients.claim())));
 self.addEventListener('message', (e) => { if (e.data === 'update') self.skipWaiting(); });
