@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fieldpost/fieldpost/internal/fault"
+	"github.com/fieldpost/fieldpost/internal/hlc"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
 
@@ -466,7 +467,9 @@ func (s *state) arrived(ctx context.Context, tx *sql.Tx, d *Device, a *place, t 
 	}
 	d.noteOrder(a.Wipe)
 	now, jumped := d.now()
-	if jumped { // the clock starts anew with the next stamp
+	// The clock starts anew with the next stamp, now: a stamp that finds a clock
+	// set back while nobody looked would take this offset for an older one.
+	if jumped || s.clock.Last.Ms-now.UnixMilli() > hlc.JumpTolerance {
 		s.clock.Last.Ms, s.clock.Last.Counter = 0, 0
 	}
 	offset := t.offset(a.Now.Time)

@@ -147,6 +147,29 @@ func TestStamps(t *testing.T) {
 		}
 	})
 
+	t.Run("[STAMP] [PUSH-12] an offset measured after the clock was set back while the device was off counts", func(t *testing.T) {
+		f := newFake(t)
+		now := at
+		opt := Options{Now: func() time.Time { return now }}
+		d, path := open(t, opt)
+		if _, err := d.Enroll(t.Context(), f.http.URL, "invite-worker", "x"); err != nil {
+			t.Fatal(err)
+		}
+		observe(t, d, "")
+		mustSync(t, d)
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		now = at.Add(-time.Hour)
+		d = reopen(t, path, opt)
+		mustSync(t, d)
+		s := observe(t, d, "")
+		want(t, "ms", stamp(t, s).Ms, now.UnixMilli())
+		if m, _ := d.Mutation(s.N); contains(m.Raw, `"offset":null`) {
+			t.Errorf("the offset that was just measured is forgotten: %s", m.Raw)
+		}
+	})
+
 	t.Run("[STAMP] a jump forward is seen by the time that really passed", func(t *testing.T) {
 		f := newFake(t)
 		now, real := at, time.Duration(0)

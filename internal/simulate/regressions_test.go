@@ -38,6 +38,9 @@ func TestRegressions(t *testing.T) {
 			{Do: Save, What: "broken", Who: 5, N: 1, Seed: 3605077114691608816}, {Do: Sync, Who: 5, With: []int{5}, Seed: 6645110617129522609},
 			{Do: Release, Who: 6, N: 1, Seed: 574796358536805750},
 			{Do: Sync, Who: 5, With: []int{5}, Seed: 16781313820247171025, Faults: []Fault{{Kind: CutBefore}}}}}, "200 released"},
+		{"[INV-21] seed 2888: an offset measured after the clock was set back while the phone was off is not forgotten at the next save", &Script{Seed: 2888, Phones: 2, Steps: []Step{
+			{Do: Save, What: "poison", Who: 1, N: 1, Seed: 7321846030334153715}, {Do: Clock, Who: 1, N: -3600}, {Do: Restart, Who: 1},
+			{Do: Sync, With: []int{1}, Seed: 11678646425895739452}, {Do: Save, What: "site", Who: 1, N: 1, Seed: 11429248481654303705}}}, ":applied:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			playWhole(t, c.script, c.happened)

@@ -1,5 +1,5 @@
 /** The device's clocks: the wall's, which anybody may set, and one that tells whether it was. */
-import { compare, format, JUMP_TOLERANCE, next, tick } from './hlc/hlc.ts';
+import { format, JUMP_TOLERANCE, next, tick } from './hlc/hlc.ts';
 import { outbox, SETTLED, type DeviceRow, type OutboxRow } from './rows.ts';
 import type { Reading } from './store.ts';
 
@@ -42,7 +42,8 @@ export async function nextStamp(tx: Reading, st: DeviceRow, wall: number, seenJu
   const { time, jumped } = next(st.clock, wall, known);
   if (jumped) st.offset = null;
   let at = time;
-  if (at.ms <= st.stamped && (jumped || compare(at, st.clock) <= 0)) {
+  // Only a clock that is behind what it once gave out may meet a stamp again.
+  if (at.ms < st.stamped || (at.ms === st.stamped && (jumped || st.clock.ms !== at.ms))) {
     const used = new Set((await outbox(tx)).map((r) => r.stamp));
     for (const r of (await tx.all<OutboxRow>(SETTLED)).values()) used.add(r.stamp);
     while (used.has(format({ ...at, device: st.id }))) at = tick(at);

@@ -4,6 +4,7 @@
  */
 import type { Watch } from './clock.ts';
 import { aborted, explain, hasCode, notEnrolled, SdkError } from './errors.ts';
+import { JUMP_TOLERANCE } from './hlc/hlc.ts';
 import { newKey, sign, useKey } from './keys.ts';
 import { bodyOf, carry, everyRow, makeID, sealRow, SEALED_ENVELOPE } from './outbox.ts';
 import { photosAgain, settlePhotos } from './photos.ts';
@@ -251,7 +252,9 @@ export async function arrived(s: Session, tx: Writing, st: DeviceRow, a: Place, 
   const { wall, jumped } = s.watch.now();
   if (a.rewound) await sendAgain(tx, st, wall);
   s.order = a.wipe ?? '';
-  if (jumped) st.clock = { ms: 0, counter: 0 }; // it starts anew with the next stamp
+  // It starts anew with the next stamp, now: a stamp that finds a clock set back
+  // while nobody looked would take this offset for an older one.
+  if (jumped || st.clock.ms - wall > JUMP_TOLERANCE) st.clock = { ms: 0, counter: 0 };
   st.offset = offsetOf(t, Date.parse(a.now));
   st.offsetAt = wall;
   st.epoch = a.epoch;

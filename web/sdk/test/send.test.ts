@@ -71,6 +71,24 @@ describe('saving', () => {
     expect(JSON.parse(made[1]!.raw!).offset).toBeNull();
   });
 
+  test('[STAMP] [PUSH-12] an offset measured after the clock was set back while the program was off counts, and no stamp comes twice', async () => {
+    const now = vi.spyOn(Date, 'now').mockReturnValue(1_800_000_000_000);
+    phone.skew = -60_000;
+    await save(1);
+    phone.skew = 0;
+    await save(1);
+    await d.sync();
+    phone.skew = -60_000;
+    d = await phone.open().unlock((await phone.vaults.list())[0]!.id, PIN);
+    await d.sync();
+    await save(1);
+    now.mockRestore();
+    const made = await d.outbox();
+    expect(new Set(made.map((e) => e.stamp)).size).toBe(3);
+    expect(made[2]!.stamp.slice(0, 13)).toBe('1799999940000');
+    expect(JSON.parse(made[2]!.raw!).offset).not.toBeNull();
+  });
+
   test('[PUSH-4] what the form of an op forbids is not saved at all', async () => {
     await expect(d.save([])).rejects.toMatchObject({ code: 'bad_ops' });
     await expect(d.save([{ op: 'update', collection: 'sites', id: 'short', fields: { a: 1 } }])).rejects.toMatchObject({ code: 'bad_ops' });
