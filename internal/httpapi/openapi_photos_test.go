@@ -98,6 +98,12 @@ func (c *contract) photos(e *edge) {
 	try(http.MethodPost, files, "", d.Token, "", map[string]string{"Upload-Length": "x"}, 400, "bad_request")
 	try(http.MethodPost, files, "", d.Token, "", named(none, 5), 404, "not_found")
 	try(http.MethodPost, files, "", d.Token, "", old, 412, "tus_version")
+	carried := map[string]string{"Upload-Offset": "0", "Fieldpost-Carried": d.ID + "." + none + ".x.x"}
+	maps.Copy(carried, named(none, 5))
+	try(http.MethodPost, files, "", d.Token, "", carried, 403, "bad_signature")
+	try(http.MethodHead, file, none, d.Token, "", carried, 403, "")
+	try(http.MethodPatch, file, none, d.Token, "", carried, 403, "bad_signature")
+	try(http.MethodPost, file, none, d.Token, "", carried, 403, "bad_signature")
 	try(http.MethodPost, files, "", d.Token, "", named(id, 26<<20), 413, "photo_too_large")
 	room := e.S.API.Media.Limits.Organization
 	e.S.API.Media.Limits.Organization = 1

@@ -3,10 +3,12 @@
 // record says and nothing beside a picture, and keeps each once, by its hash.
 //
 // The record goes first: an upload is of an attachment that somebody pushed,
-// bears its id, and is open to its author alone. So nothing of an upload is
-// stored but the bytes: how far it is, is how long its file is.
+// bears its id, and is open to its author alone; sealed, to whoever carries it
+// for them. So nothing of an upload is stored but the bytes: how far it is, is
+// how long its file is.
 //
 //	<data>/uploads/<attachment id>           what came so far; in no backup
+//	<data>/uploads/<attachment id>.sealed    the same of what is carried
 //	<data>/media/<2 of hash>/<SHA-256, hex>  whole photos; never changed
 package media
 
@@ -58,11 +60,12 @@ type Service struct {
 	// protection sets it, to see what would get in.
 	Unchecked bool
 
-	files  sync.Mutex // over what joins files to records, and what removes files
-	mu     sync.Mutex
-	held   map[string]*hold
-	ending chan struct{}
-	swept  sync.WaitGroup
+	files   sync.Mutex // over what joins files to records, and what removes files
+	opening sync.Mutex // over the one sealed photo that is in memory
+	mu      sync.Mutex
+	held    map[string]*hold
+	ending  chan struct{}
+	swept   sync.WaitGroup
 }
 
 // hold is a request that works on an upload.
@@ -98,19 +101,19 @@ func (s *Service) take(id string, stop func()) (release func()) {
 	}
 }
 
-func (s *Service) part(id string) string { return filepath.Join(s.Dir(), Uploads, id) }
+func (s *Service) part(name string) string { return filepath.Join(s.Dir(), Uploads, name) }
 
 func (s *Service) whole(sum string) string { return filepath.Join(s.Dir(), Folder, sum[:2], sum) }
 
-// mine finds the attachment whose bytes a person hands in. not_found where
-// there is none, or it is somebody else's: they cannot tell the two apart.
-func (s *Service) mine(p access.Person, id string) (*records.Attachment, error) {
-	a, err := s.Store.Attachment(id)
+// photo finds the attachment that an errand's bytes are of. not_found where
+// there is none, or it is not its author's: they cannot tell the two apart.
+func (s *Service) photo(e *errand) (*records.Attachment, error) {
+	a, err := s.Store.Attachment(e.id)
 	if err != nil {
 		return nil, err
 	}
 	if a != nil {
-		ok, err := s.Store.MayHand(p, a)
+		ok, err := s.Store.MayHand(e.author, a)
 		if err != nil {
 			return nil, err
 		}
@@ -126,15 +129,15 @@ func noPhoto() error {
 }
 
 // create begins an upload, or begins it anew.
-func (s *Service) create(p access.Person, id string, length int64) error {
-	a, err := s.mine(p, id)
+func (s *Service) create(e *errand, length int64) error {
+	a, err := s.photo(e)
 	if err != nil || a.Stored {
 		return err
 	}
-	if length > records.MaxPhoto {
+	if length > e.size(&records.Attachment{Bytes: records.MaxPhoto}) {
 		return fault.Newf(fault.PhotoTooLarge, "A photo has at most %d bytes.", records.MaxPhoto)
 	}
-	if length != a.Bytes {
+	if length != e.size(a) {
 		return fault.New(fault.BadRequest, "Upload-Length is not what the photo's record says.")
 	}
 	used, err := s.Store.PhotoBytes(a.Organization)
@@ -144,11 +147,11 @@ func (s *Service) create(p access.Person, id string, length int64) error {
 	if used+a.Bytes > s.Limits.Organization {
 		return fault.New(fault.NoRoom, "The organization's room for photos is used up.")
 	}
-	defer s.take(id, func() {})()
-	if err := os.MkdirAll(filepath.Dir(s.part(id)), 0o700); err != nil {
+	defer s.take(e.upload(), func() {})()
+	if err := os.MkdirAll(filepath.Dir(s.part(e.upload())), 0o700); err != nil {
 		return cannotWrite(err)
 	}
-	f, err := os.OpenFile(s.part(id), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(s.part(e.upload()), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return cannotWrite(err)
 	}
@@ -157,42 +160,44 @@ func (s *Service) create(p access.Person, id string, length int64) error {
 
 // offset tells how far an upload is. One whose last answer was lost is brought
 // to its end.
-func (s *Service) offset(p access.Person, id string) (at, length int64, err error) {
-	defer s.take(id, func() {})()
-	a, err := s.mine(p, id)
+func (s *Service) offset(e *errand) (at, length int64, err error) {
+	defer s.take(e.upload(), func() {})()
+	a, err := s.photo(e)
 	if err != nil {
 		return 0, 0, err
 	}
+	length = e.size(a)
 	if a.Stored {
-		return a.Bytes, a.Bytes, nil
+		return length, length, nil
 	}
-	info, err := os.Stat(s.part(id))
+	info, err := os.Stat(s.part(e.upload()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, 0, noPhoto() // a client of tus creates it then
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("look at upload %s: %w", id, err)
+		return 0, 0, fmt.Errorf("look at upload %s: %w", e.id, err)
 	}
-	if info.Size() == a.Bytes {
-		if err := s.finish(a); err != nil {
+	if info.Size() == length {
+		if err := s.finish(e, a); err != nil {
 			return 0, 0, err
 		}
 	}
-	return info.Size(), a.Bytes, nil
+	return info.Size(), length, nil
 }
 
 // append writes what a request sends behind what is there, and gives how far
 // the upload then is. What came before a request broke off is kept.
-func (s *Service) append(p access.Person, id string, offset, length int64, body io.Reader, stop func()) (at int64, err error) {
-	defer s.take(id, stop)()
-	a, err := s.mine(p, id)
+func (s *Service) append(e *errand, offset, length int64, body io.Reader, stop func()) (at int64, err error) {
+	defer s.take(e.upload(), stop)()
+	a, err := s.photo(e)
 	if err != nil {
 		return 0, err
 	}
+	size := e.size(a)
 	if a.Stored {
-		return a.Bytes, wrongOffset(a.Bytes, offset)
+		return size, wrongOffset(size, offset)
 	}
-	f, err := os.OpenFile(s.part(id), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(s.part(e.upload()), os.O_WRONLY|os.O_APPEND, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, noPhoto()
 	}
@@ -202,16 +207,16 @@ func (s *Service) append(p access.Person, id string, offset, length int64, body 
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
-		return 0, fmt.Errorf("look at upload %s: %w", id, err)
+		return 0, fmt.Errorf("look at upload %s: %w", e.id, err)
 	}
 	at = info.Size()
 	if at != offset {
 		return at, wrongOffset(at, offset)
 	}
-	if length > a.Bytes-at {
+	if length > size-at {
 		return at, fault.New(fault.PhotoTooLarge, "This is more than the photo's record says.")
 	}
-	n, err := io.Copy(f, io.LimitReader(body, a.Bytes-at))
+	n, err := io.Copy(f, io.LimitReader(body, size-at))
 	at += n
 	if _, full := errors.AsType[*fs.PathError](err); full {
 		return at, cannotWrite(err)
@@ -219,13 +224,13 @@ func (s *Service) append(p access.Person, id string, offset, length int64, body 
 	if err != nil {
 		return at, fault.New(fault.BadRequest, "The request broke off.").WithHint("Ask how far it is, and go on from there. Nothing is lost.").Because(err)
 	}
-	if at < a.Bytes {
+	if at < size {
 		return at, nil
 	}
 	if more, _ := body.Read(make([]byte, 1)); more > 0 {
-		return at, errors.Join(fault.New(fault.PhotoTooLarge, "This is more than the photo's record says."), os.Truncate(s.part(id), offset))
+		return at, errors.Join(fault.New(fault.PhotoTooLarge, "This is more than the photo's record says."), os.Truncate(s.part(e.upload()), offset))
 	}
-	return at, s.finish(a)
+	return at, s.finish(e, a)
 }
 
 func wrongOffset(have, sent int64) error {
@@ -247,11 +252,24 @@ func cannotWrite(err error) error {
 // One that is not what its record says begins anew. The file has its place
 // before the record says so, and the upload goes last: a crash between leaves
 // it to be finished again.
-func (s *Service) finish(a *records.Attachment) (err error) {
-	path := s.part(a.ID)
-	if err := s.check(path, a); err != nil {
-		if _, ours := errors.AsType[*fault.Fault](err); ours {
-			err = errors.Join(err, os.Remove(path))
+func (s *Service) finish(e *errand, a *records.Attachment) (err error) {
+	from := s.part(e.upload())
+	path := from
+	if e.key != nil {
+		path = s.part(e.id + openedPart)
+		defer func() {
+			if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
+				err = errors.Join(err, gone)
+			}
+		}()
+		err = s.unseal(e, a)
+	}
+	if err == nil {
+		err = s.check(path, a)
+	}
+	if err != nil {
+		if f, ours := errors.AsType[*fault.Fault](err); ours && f.Code != fault.NoRoom {
+			err = errors.Join(err, os.Remove(from))
 		}
 		return err
 	}
@@ -271,11 +289,11 @@ func (s *Service) finish(a *records.Attachment) (err error) {
 	}
 	if err := s.Store.PhotoStored(a.ID); err != nil {
 		if errors.Is(err, records.ErrNoRecord) {
-			return errors.Join(noPhoto(), os.Remove(path), s.forget(a.SHA256))
+			return errors.Join(noPhoto(), os.Remove(from), s.forget(a.SHA256))
 		}
 		return err
 	}
-	return os.Remove(path)
+	return os.Remove(from)
 }
 
 // check reads an upload once: its hash, and that it is a picture and nothing
@@ -336,11 +354,13 @@ func (s *Service) open(p access.Person, id string) (*os.File, *records.Attachmen
 // Drop removes what a deleted record leaves: its upload, and its bytes if no
 // other record has the same.
 func (s *Service) Drop(attachment, sum string) {
-	release := s.take(attachment, func() {})
-	err := os.Remove(s.part(attachment))
-	release()
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	var err error
+	for _, upload := range []string{attachment, attachment + sealedPart} {
+		release := s.take(upload, func() {})
+		if gone := os.Remove(s.part(upload)); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		release()
 	}
 	s.files.Lock()
 	defer s.files.Unlock()

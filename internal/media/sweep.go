@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -70,17 +71,18 @@ func (s *Service) Sweep() error {
 	}))
 }
 
-func (s *Service) sweepUpload(id string) error {
+func (s *Service) sweepUpload(name string) error {
+	id, _, _ := strings.Cut(name, ".") // sealed, or opened when the power went
 	a, err := s.Store.Attachment(id)
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(s.part(id))
+	info, err := os.Stat(s.part(name))
 	if err != nil || a != nil && !a.Stored && s.Now().Sub(info.ModTime()) < s.Limits.Abandoned {
 		return nil
 	}
-	defer s.take(id, func() {})()
-	return os.Remove(s.part(id))
+	defer s.take(name, func() {})()
+	return os.Remove(s.part(name))
 }
 
 // Missing names the stored photos whose bytes are not here, or not as many as

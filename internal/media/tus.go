@@ -70,7 +70,11 @@ func (s *Service) Post(w http.ResponseWriter, r *http.Request, p access.Person) 
 	if err != nil {
 		return err
 	}
-	if err := s.create(p, id, length); err != nil {
+	e, err := s.about(r, p, id)
+	if err != nil {
+		return err
+	}
+	if err := s.create(e, length); err != nil {
 		return err
 	}
 	w.Header().Set("Location", Path+"/"+id)
@@ -83,13 +87,17 @@ func (s *Service) Head(w http.ResponseWriter, r *http.Request, p access.Person, 
 	if err := spoken(w, r); err != nil {
 		return err
 	}
-	at, length, err := s.offset(p, id)
+	e, err := s.about(r, p, id)
+	if err != nil {
+		return err
+	}
+	at, length, err := s.offset(e)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Upload-Offset", strconv.FormatInt(at, 10))
 	w.Header().Set("Upload-Length", strconv.FormatInt(length, 10))
-	if err := s.sayVersion(w, id); err != nil {
+	if err := s.sayVersion(w, e); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusOK)
@@ -97,15 +105,19 @@ func (s *Service) Head(w http.ResponseWriter, r *http.Request, p access.Person, 
 }
 
 // sayVersion tells, of a photo that is stored, the version of its record: a
-// device keeps the bytes until that is held elsewhere (PHOTO-6).
-func (s *Service) sayVersion(w http.ResponseWriter, id string) error {
-	a, err := s.Store.Attachment(id)
+// device keeps the bytes until that is held elsewhere (PHOTO-6). Who carries
+// one is not told: by the version the record could be found (RECOVERY).
+func (s *Service) sayVersion(w http.ResponseWriter, e *errand) error {
+	if e.key != nil {
+		return nil
+	}
+	a, err := s.Store.Attachment(e.id)
 	if err != nil || a == nil || !a.Stored {
 		return err
 	}
-	versions, err := s.Store.Journal().Versions("attachments", []string{id})
+	versions, err := s.Store.Journal().Versions("attachments", []string{e.id})
 	if err == nil {
-		w.Header().Set("Fieldpost-Seq", strconv.FormatInt(versions[id], 10))
+		w.Header().Set("Fieldpost-Seq", strconv.FormatInt(versions[e.id], 10))
 	}
 	return err
 }
@@ -123,8 +135,12 @@ func (s *Service) Patch(w http.ResponseWriter, r *http.Request, body io.Reader, 
 	if err != nil {
 		return err
 	}
+	e, err := s.about(r, p, id)
+	if err != nil {
+		return err
+	}
 	from := &patient{Reader: body, to: http.NewResponseController(w), idle: s.Limits.Idle}
-	at, err := s.append(p, id, offset, r.ContentLength, from, from.stop)
+	at, err := s.append(e, offset, r.ContentLength, from, from.stop)
 	from.answer()
 	if err != nil {
 		if fault.Is(err, fault.WrongOffset) {
@@ -133,7 +149,7 @@ func (s *Service) Patch(w http.ResponseWriter, r *http.Request, body io.Reader, 
 		return err
 	}
 	w.Header().Set("Upload-Offset", strconv.FormatInt(at, 10))
-	if err := s.sayVersion(w, id); err != nil {
+	if err := s.sayVersion(w, e); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
