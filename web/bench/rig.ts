@@ -9,19 +9,35 @@ interface Inside {
   taps: number[];
   commits: number[];
   shown: { [selector: string]: number };
+  /** Answers when a test of what was measured is true. */
+  when<T>(test: () => T | undefined): Promise<T>;
 }
 
 /** Watches every page of a context from its first line on: taps, commits of the store, and when what `stands` names is first painted. */
 export async function watch(context: BrowserContext, stands: readonly string[]): Promise<void> {
   await context.addInitScript((selectors: string[]) => {
-    const inside: Inside = { taps: [], commits: [], shown: {} };
+    const asked = new Set<() => void>();
+    const measured = (): void => { for (const look of [...asked]) look(); };
+    const inside: Inside = {
+      taps: [], commits: [], shown: {},
+      when: (test) => new Promise((resolve) => {
+        const look = (): void => {
+          const found = test();
+          if (found === undefined) return;
+          asked.delete(look);
+          resolve(found);
+        };
+        asked.add(look);
+        look();
+      }),
+    };
     (globalThis as unknown as { measured: Inside }).measured = inside;
     for (const kind of ['click', 'keydown']) addEventListener(kind, (e) => { if (e.isTrusted) inside.taps.push(e.timeStamp); }, { capture: true });
     // A program of its own may not touch this; a transaction of the store is on the disk when it is complete.
     const open = IDBDatabase.prototype.transaction;
     IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...args: Parameters<typeof open>) {
       const tx = open.apply(this, args);
-      if (args[1] === 'readwrite') tx.addEventListener('complete', () => inside.commits.push(performance.now()));
+      if (args[1] === 'readwrite') tx.addEventListener('complete', () => { inside.commits.push(performance.now()); measured(); });
       return tx;
     } as typeof open;
     const left = new Set(selectors);
@@ -30,7 +46,7 @@ export async function watch(context: BrowserContext, stands: readonly string[]):
         if (!document.querySelector(s)) continue;
         left.delete(s);
         // Painted: after the next frame.
-        requestAnimationFrame(() => setTimeout(() => { inside.shown[s] = performance.now(); }));
+        requestAnimationFrame(() => setTimeout(() => { inside.shown[s] = performance.now(); measured(); }));
       }
       if (left.size === 0) seen.disconnect();
     };
@@ -39,26 +55,37 @@ export async function watch(context: BrowserContext, stands: readonly string[]):
   }, stands as string[]);
 }
 
-const inside = (page: Page): Promise<Inside> => page.evaluate(() => (globalThis as unknown as { measured: Inside }).measured);
+const lines = new WeakMap<Page, CDPSession>();
+
+/**
+ * The answer of a script, awaited. By the protocol itself: Playwright's own
+ * waiting puts a script of its own into the page, whose compiling alone takes
+ * 70 ms of a page's thread at 4x, and then asks with each frame. Both would
+ * stand in the middle of what is measured.
+ */
+async function answer<T>(page: Page, expression: string): Promise<T> {
+  let line = lines.get(page);
+  if (!line) lines.set(page, line = await page.context().newCDPSession(page));
+  const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`no answer within ${patience} ms: ${expression}`)), patience).unref());
+  const { result, exceptionDetails } = await Promise.race([line.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true }), late]);
+  if (exceptionDetails) throw new Error(exceptionDetails.text);
+  return result.value as T;
+}
+
+const patience = 120_000;
 
 /** Ms from the page's beginning until it was painted. */
-export async function shownAt(page: Page, selector: string): Promise<number> {
-  await page.waitForFunction((s) => (globalThis as unknown as { measured: Inside }).measured.shown[s] !== undefined, selector, { timeout: 120_000 });
-  return (await inside(page)).shown[selector] as number;
-}
+export const shownAt = (page: Page, selector: string): Promise<number> => answer(page, `measured.when(() => measured.shown[${JSON.stringify(selector)}])`);
 
 /** Ms from a tap to the end of the first transaction after it. */
 export async function tapToDisk(page: Page, tap: () => Promise<unknown>): Promise<number> {
-  const before = (await inside(page)).taps.length;
+  const before = await answer<number>(page, 'measured.taps.length');
   await tap();
-  await page.waitForFunction((n) => {
-    const m = (globalThis as unknown as { measured: Inside }).measured;
-    const at = m.taps[n];
-    return at !== undefined && m.commits.some((c) => c > at);
-  }, before, { timeout: 60_000 });
-  const m = await inside(page);
-  const at = m.taps[before] as number;
-  return (m.commits.find((c) => c > at) as number) - at;
+  return answer(page, `measured.when(() => {
+    const at = measured.taps[${before}];
+    const end = at === undefined ? undefined : measured.commits.find((c) => c > at);
+    return end === undefined ? undefined : end - at;
+  })`);
 }
 
 /** Makes the page's own thread as slow as a cheap phone's. */
