@@ -35,24 +35,24 @@ interface Own {
 const made = new WeakMap<ReadonlyMap<string, RecordRow>, { own: Own[]; staff: boolean; out: ViewRecord[] }>();
 const bodies = new WeakMap<OutboxRow, NonNullable<ReturnType<typeof bodyOf>>>();
 
-/** A collection's records by id, or one of them. Of a collection it is the same array as long as nothing in it has changed: do not change it. */
+// A pulled record without own changes is the same object as long as the server's version is.
+const plain = new WeakMap<RecordRow, ViewRecord>();
+
+/** A collection's records by id, or one of them. Of a collection it is the same array, and each record the same object, as long as nothing in it has changed: do not change them. */
 export async function view(tx: Reading, collection: string, id?: string): Promise<ViewRecord[]> {
   const st = await device(tx);
   const staff = st.person?.role === 'staff';
   const own = await ownOf(tx, st, collection, id);
-  const rows = id === undefined ? await tx.all<RecordRow>(recordsOf(collection)) : null;
-  const before = rows && made.get(rows);
+  if (id !== undefined) {
+    const row = await tx.get<RecordRow>(recordsOf(collection), id);
+    return laidOver(own, staff, collection, id, new Map(row ? [[id, row]] : []));
+  }
+  const rows = await tx.all<RecordRow>(recordsOf(collection));
+  const before = made.get(rows);
   if (before && before.staff === staff && before.own.length === own.length
     && before.own.every((o, i) => o.row === own[i]!.row && o.word === own[i]!.word && o.ahead === own[i]!.ahead)) return before.out;
-  const records = new Map<string, ViewRecord>();
-  if (rows) for (const [rid, row] of rows) records.set(rid, confirmed(collection, rid, row));
-  else if (id !== undefined) {
-    const row = await tx.get<RecordRow>(recordsOf(collection), id);
-    if (row) records.set(id, confirmed(collection, id, row));
-  }
-  layOver(own, staff, collection, id, records);
-  const out = [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  if (rows) made.set(rows, { own, staff, out });
+  const out = laidOver(own, staff, collection, id, rows);
+  made.set(rows, { own, staff, out });
   return out;
 }
 
@@ -60,8 +60,44 @@ export async function view(tx: Reading, collection: string, id?: string): Promis
 export const pulled = async (tx: Reading, collection: string): Promise<ViewRecord[]> =>
   [...await tx.all<RecordRow>(recordsOf(collection))].map(([id, row]) => confirmed(collection, id, row));
 
-const confirmed = (collection: string, id: string, row: RecordRow): ViewRecord =>
-  ({ collection, id, seq: row.seq, fields: { ...row.record }, word: null, n: 0 });
+function confirmed(collection: string, id: string, row: RecordRow): ViewRecord {
+  let r = plain.get(row);
+  if (!r) plain.set(row, r = { collection, id, seq: row.seq, fields: row.record, word: null, n: 0 });
+  return r;
+}
+
+/** The records that own changes touch: copies, which may be changed. */
+class Touched {
+  private readonly all = new Map<string, ViewRecord | null>(); // null: deleted
+
+  constructor(private readonly collection: string, private readonly rows: ReadonlyMap<string, RecordRow>) {}
+
+  get(id: string): ViewRecord | undefined {
+    const known = this.all.get(id);
+    if (known !== undefined) return known ?? undefined;
+    const row = this.rows.get(id);
+    if (!row) return undefined;
+    const r: ViewRecord = { collection: this.collection, id, seq: row.seq, fields: { ...row.record }, word: null, n: 0 };
+    this.all.set(id, r);
+    return r;
+  }
+
+  set(r: ViewRecord | null, id: string): void {
+    this.all.set(id, r);
+  }
+
+  /** All records of the collection, these among them, by id. */
+  among(): ViewRecord[] {
+    const out: ViewRecord[] = [];
+    for (const [id, row] of this.rows) {
+      const r = this.all.get(id);
+      if (r !== null) out.push(r ?? confirmed(this.collection, id, row));
+    }
+    const pulled = out.length; // in the order of their ids
+    for (const [id, r] of this.all) if (r && !this.rows.has(id)) out.push(r);
+    return out.length > pulled ? out.sort((a, b) => (a.id < b.id ? -1 : 1)) : out;
+  }
+}
 
 const isOf = (t: { collection: string; id: string }, collection: string, id: string | undefined): boolean =>
   t.collection === collection && (id === undefined || t.id === id);
@@ -82,7 +118,8 @@ async function ownOf(tx: Reading, st: DeviceRow, collection: string, id: string 
  * attention; refused changes of other records are not laid over them. Reports of
  * staff are never pulled; their device shows them from here.
  */
-function layOver(own: readonly Own[], staff: boolean, collection: string, id: string | undefined, records: Map<string, ViewRecord>): void {
+function laidOver(own: readonly Own[], staff: boolean, collection: string, id: string | undefined, rows: ReadonlyMap<string, RecordRow>): ViewRecord[] {
+  const records = new Touched(collection, rows);
   for (const { row, word, ahead } of own) {
     for (const t of row.touched) {
       const r = t.op === 'create' && isOf(t, collection, id) ? records.get(t.id) : undefined;
@@ -97,14 +134,15 @@ function layOver(own: readonly Own[], staff: boolean, collection: string, id: st
       if (isOf(op, collection, id) && (ahead || op.op === 'create')) lay(records, op, row.n, word);
     }
   }
+  return records.among();
 }
 
-function lay(records: Map<string, ViewRecord>, op: Op, n: number, word: Word): void {
+function lay(records: Touched, op: Op, n: number, word: Word): void {
   const r = records.get(op.id);
   switch (op.op) {
     case 'create':
       // Otherwise the server's copy knows more.
-      if (!r) records.set(op.id, { collection: op.collection, id: op.id, seq: 0, fields: { ...op.fields, id: op.id }, word, n });
+      if (!r) records.set({ collection: op.collection, id: op.id, seq: 0, fields: { ...op.fields, id: op.id }, word, n }, op.id);
       return;
     case 'update':
       if (!r) return; // it is not in the view any more; the change stays in the outbox
@@ -112,7 +150,7 @@ function lay(records: Map<string, ViewRecord>, op: Op, n: number, word: Word): v
       r.n = n;
       return;
     case 'delete':
-      records.delete(op.id);
+      records.set(null, op.id);
   }
 }
 

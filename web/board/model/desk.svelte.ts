@@ -1,8 +1,9 @@
-import { explain, newest, triageID, type Checklist, type Device, type Entry, type Item, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
+import { explain, newest, type Device, type Entry, type Item, type JsonObject, type Vaults, type ViewRecord } from '../../sdk/index.ts';
 import { locale } from '../words.svelte.ts';
 import { Admin } from './admin.ts';
-import { judging, type Judging } from './rules.ts';
-import { byUrgency, rowOf, text, time, type Reason, type Row, type Urgency, type Words } from './rows.ts';
+import { Queue } from './queue.ts';
+import { judging } from './rules.ts';
+import { text, time, type Reason, type Row, type Urgency, type Words } from './rows.ts';
 
 /** Changes are gathered this long before the board is made anew, ms. */
 const GATHER = 60;
@@ -35,7 +36,7 @@ export interface Age {
  * a mutation that waits until the server has decided.
  */
 export class Desk {
-  rows: Row[] = $state.raw([]);
+  rows: readonly Row[] = $state.raw([]);
   people: Person[] = $state.raw([]);
   me: Person = $state.raw({ id: '', name: '', role: '' });
   organization = $state('');
@@ -66,6 +67,11 @@ export class Desk {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #stop: () => void;
   #wanted = new Set<string>();
+  readonly #queue = new Queue();
+  readonly #last = new Map<string, readonly ViewRecord[]>(); // what was read, by collection
+  #words: { from: { [what in 'lists' | 'sites' | 'rules']: readonly ViewRecord[] }; words: Words } | undefined;
+  #reading: Promise<void> | null = null;
+  #behind = false;
   #answers = true;
   #probing = false;
 
@@ -105,39 +111,81 @@ export class Desk {
     this.#timer = setTimeout(() => { this.read().catch((err: unknown) => { if (explain(err).kind !== 'locked') throw err; }); }, GATHER);
   }
 
-  /** Makes the board anew from the device's view. */
-  async read(): Promise<void> {
+  /** Brings the board up to date with the device's view. One reading at a time: an older one never ends after a newer one. */
+  read(): Promise<void> {
+    this.#behind = true;
+    return this.#reading ??= (async () => {
+      try {
+        while (this.#behind) {
+          this.#behind = false;
+          await this.#readOnce();
+        }
+      } finally {
+        this.#reading = null;
+      }
+    })();
+  }
+
+  /** What is made of records is made anew where they are others than at the last reading: a report that is opened touches one of ten thousand. */
+  async #readOnce(): Promise<void> {
     const d = this.device;
-    const [observations, submissions, triage, sites, users, organizations, lists, parked, status, rules] = await Promise.all([
+    const [observations, submissions, triage, sites, users, organizations, lists, rules, operations, kept, conflicts, devices, lost, addenda, parked, status] = await Promise.all([
       d.records('observations'), d.records('submissions'), d.records('triage'), d.records('sites'), d.records('users'), d.records('organizations'),
-      d.checklists(locale()), d.outbox('parked'), d.status(), d.records('triage_rules'),
+      d.records('checklists'), d.records('triage_rules'), d.records('operations'), d.records('quarantine'), d.records('conflicts'), d.records('devices'),
+      d.records('lost_devices'), d.records('addenda'), d.outbox('parked'), d.status(),
     ]);
-    const words = wordsOf(lists, sites, judging(rules));
+    const words = await this.#wordsOf(lists, sites, rules);
     this.near = words.judging.near;
-    const judged = new Map(triage.map((r) => [r.id, r]));
-    const rows: Row[] = [];
-    for (const r of [...observations, ...submissions]) {
-      const g = judged.get(triageID(r.collection, r.id));
-      if (g) rows.push(rowOf(r, g, words));
+    this.rows = this.#queue.read(observations, submissions, triage, words);
+    if (this.#others('users', users)) {
+      this.users = users;
+      this.people = users.map((u) => ({ id: u.id, name: text(u.fields['label']) || text(u.fields['email']) || u.id.slice(0, 5), role: text(u.fields['left']) ? '' : text(u.fields['role']) })); // who has left keeps a name, and takes nothing on
     }
-    this.rows = rows.sort(byUrgency);
-    this.people = users.map((u) => ({ id: u.id, name: text(u.fields['label']) || text(u.fields['email']) || u.id.slice(0, 5), role: text(u.fields['left']) ? '' : text(u.fields['role']) })); // who has left keeps a name, and takes nothing on
     const me = status.person?.id ?? '';
     this.me = this.people.find((p) => p.id === me) ?? { id: me, name: '', role: status.person?.role ?? '' };
     this.organization = text(organizations.find((o) => o.id === status.person?.organization)?.fields['name']);
-    this.refused = new Map(parked.flatMap((e) => e.records.map((r) => [r.id, e] as const)));
-    this.#settleClaims(judged);
-    const [operations, kept, conflicts, devices, lost, addenda] = await Promise.all([d.records('operations'), d.records('quarantine'), d.records('conflicts'), d.records('devices'), d.records('lost_devices'), d.records('addenda')]);
-    this.efforts = operations.sort((a, b) => time(b.fields['begins']) - time(a.fields['begins'])).map((r) => ({ id: r.id, name: text(r.fields['name']) }));
-    this.kept = kept.filter((r) => text(r.fields['state']) === 'held');
-    this.aside = kept.filter((r) => text(r.fields['state']) === 'dismissed');
-    this.addenda = added(addenda);
-    this.conflicts = conflicts.filter((r) => r.fields['resolved'] !== true);
-    this.devices = devices.filter((r) => r.fields['revoked'] !== true && !text(r.fields['revoked']));
-    this.lostDevices = lost.filter((r) => r.fields['resolved'] !== true);
-    this.users = users;
-    this.sites = sites.map((r) => ({ id: r.id, name: text(r.fields['name']) })).sort((a, b) => a.name.localeCompare(b.name));
+    if (parked.length + this.refused.size > 0) this.refused = new Map(parked.flatMap((e) => e.records.map((r) => [r.id, e] as const)));
+    this.#settleClaims();
+    if (this.#others('operations', operations)) this.efforts = [...operations].sort((a, b) => time(b.fields['begins']) - time(a.fields['begins'])).map((r) => ({ id: r.id, name: text(r.fields['name']) }));
+    if (this.#others('quarantine', kept)) {
+      this.kept = kept.filter((r) => text(r.fields['state']) === 'held');
+      this.aside = kept.filter((r) => text(r.fields['state']) === 'dismissed');
+    }
+    if (this.#others('addenda', addenda)) this.addenda = added(addenda);
+    if (this.#others('conflicts', conflicts)) this.conflicts = conflicts.filter((r) => r.fields['resolved'] !== true);
+    if (this.#others('devices', devices)) this.devices = devices.filter((r) => r.fields['revoked'] !== true && !text(r.fields['revoked']));
+    if (this.#others('lost_devices', lost)) this.lostDevices = lost.filter((r) => r.fields['resolved'] !== true);
+    if (this.#others('sites', sites)) this.sites = sites.map((r) => ({ id: r.id, name: text(r.fields['name']) })).sort((a, b) => a.name.localeCompare(b.name));
     await this.#readAge();
+  }
+
+  /** Whether these records are others than at the last reading. The device gives the same array as long as none has changed. */
+  #others(collection: string, records: readonly ViewRecord[]): boolean {
+    const before = this.#last.get(collection);
+    this.#last.set(collection, records);
+    return before !== records;
+  }
+
+  /** What reports are put into words with: the same object, and in it the same parts, as long as nothing of it has changed. */
+  async #wordsOf(lists: readonly ViewRecord[], sites: readonly ViewRecord[], rules: readonly ViewRecord[]): Promise<Words> {
+    const before = this.#words;
+    const spoken = locale();
+    const listed = before?.from.lists === lists && before.words.locale === spoken;
+    if (listed && before.from.sites === sites && before.from.rules === rules) return before.words;
+    const words: Words = {
+      ...(listed ? { lists: before.words.lists, items: before.words.items } : await this.#listed(spoken)),
+      sites: new Map(sites.map((s) => [s.id, text(s.fields['name'])])),
+      judging: before?.from.rules === rules ? before.words.judging : judging(rules), locale: spoken,
+    };
+    this.#words = { from: { lists, sites, rules }, words };
+    return words;
+  }
+
+  async #listed(spoken: Words['locale']): Promise<Pick<Words, 'lists' | 'items'>> {
+    const lists = await this.device.checklists(spoken);
+    const items = new Map<string, Item>();
+    for (const l of newest(lists)) for (const i of l.items) if (!items.has(i.id)) items.set(i.id, i);
+    return { lists: new Map(lists.map((l) => [l.id, l])), items };
   }
 
   /** A stream and a held poll can be dead without a word: only an answer shows that the server is there. */
@@ -167,11 +215,11 @@ export class Desk {
   }
 
   /** What this desk claimed and another has: the person is told by whom. */
-  #settleClaims(judged: ReadonlyMap<string, ViewRecord>): void {
+  #settleClaims(): void {
     const lost = new Map(this.lost);
     const before = this.#wanted.size;
     for (const id of this.#wanted) {
-      const g = judged.get(id);
+      const g = this.#queue.triage(id);
       const by = text(g?.fields['claimed_by']);
       if (!g || g.n > 0 || !by) continue;
       this.#wanted.delete(id);
@@ -290,9 +338,3 @@ function added(records: ViewRecord[]): Map<string, ViewRecord[]> {
 }
 
 const noted = (row: Row, words: string): string => [text(row.triageFields['note']), words.trim()].filter(Boolean).join('\n');
-
-function wordsOf(lists: Checklist[], sites: ViewRecord[], judging: Judging): Words {
-  const items = new Map<string, Item>();
-  for (const l of newest(lists)) for (const i of l.items) if (!items.has(i.id)) items.set(i.id, i);
-  return { lists: new Map(lists.map((l) => [l.id, l])), items, sites: new Map(sites.map((s) => [s.id, text(s.fields['name'])])), judging, locale: locale() };
-}

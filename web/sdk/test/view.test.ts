@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Device } from '../device.ts';
+import type { ViewRecord } from '../view.ts';
 import { Summer } from '../wire/digest.ts';
 import { cut, observation, Phone, PIN } from './support/phone.ts';
 import { FakeServer, fault, url } from './support/server.ts';
@@ -100,6 +101,34 @@ describe('pulling', () => {
     server.put('sites', site(2), { id: site(2), name: 'two' });
     await d.pull();
     expect(await names()).toContain('two');
+  });
+
+  test('[PULL-5] over random pulls and own changes the view is what another tab reads from the disk, and an untouched record the same object', async () => {
+    const any = (below: number): number => Math.floor(Math.random() * below);
+    const other = await phone.open().unlock((await phone.vaults.list())[0]!.id, PIN); // another tab reads all of it at each change
+    let before = new Map<string, ViewRecord>();
+    let same = 0;
+    for (let round = 0; round < 25; round++) {
+      for (let i = any(4); i > 0; i--) {
+        const id = site(any(12));
+        if (any(5) > 0) server.put('sites', id, { id, name: `pulled ${round}`, tags: ['x'] });
+        else if (server.records.delete(id)) server.gone.push({ collection: 'sites', id, seq: ++server.seq });
+      }
+      if (any(3) > 0) await d.pull();
+      if (any(3) === 0 && before.size > 0) await d.update('sites', [...before.keys()][any(before.size)]!, { name: `mine ${round}` });
+      server.decide = () => (any(4) === 0 ? { verdict: 'refused', code: 'gone' } : undefined);
+      if (any(3) === 0) await d.push();
+      const now = await d.records('sites');
+      expect(now, `round ${round}`).toEqual(await other.records('sites'));
+      const own = new Set((await d.outbox()).flatMap((e) => e.records.map((r) => r.id))); // these may be made anew
+      for (const r of now) {
+        if (own.has(r.id) || before.get(r.id)?.seq !== r.seq) continue;
+        expect(r).toBe(before.get(r.id));
+        same++;
+      }
+      before = new Map(now.map((r) => [r.id, r]));
+    }
+    expect(same).toBeGreaterThan(20);
   });
 
   test('[PULL-5] what the server has taken stays in sight until a pull brings it', async () => {
