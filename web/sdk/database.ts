@@ -60,6 +60,19 @@ export interface Carried {
   notBefore: number;
 }
 
+/** A photo, sealed under a key of its own that its vault has. */
+export interface PhotoBytes {
+  k: string;
+  vault: string;
+  c: Bytes;
+}
+
+/** What lets somebody else hand in the photo of the same `k`: as {@link Carried}. */
+export interface Parcel extends Pick<Carried, 'k' | 'vault' | 'home' | 'delivered' | 'code' | 'notBefore'> {
+  /** Which photo it is, and its key: sealed for the installation, signed by the device. */
+  head: string;
+}
+
 /** How often a vault was written: what another tab has read since is stale. */
 export interface Revision {
   vault: string;
@@ -67,10 +80,10 @@ export interface Revision {
 }
 
 /** The version of the tables. */
-const VERSION = 10;
+const VERSION = 11;
 
 // A type, not an interface: it is used as a record of tables by name.
-type Of = { vaults: Header; cells: Cell; carried: Carried; revisions: Revision };
+type Of = { vaults: Header; cells: Cell; carried: Carried; revisions: Revision; blobs: PhotoBytes; parcels: Parcel };
 
 /** For tests where there is no IndexedDB. */
 export interface DatabaseOptions {
@@ -83,6 +96,8 @@ export class Database {
   readonly cells: Table<Cell>;
   readonly carried: Table<Carried>;
   readonly revisions: Table<Revision>;
+  readonly blobs: Table<PhotoBytes>;
+  readonly parcels: Table<Parcel>;
   private readonly base: Base<Of>;
   private ended = false;
 
@@ -90,8 +105,9 @@ export class Database {
     this.name = name;
     this.base = new Base<Of>(name, VERSION, {
       vaults: { key: 'id' }, cells: { key: 'k', indexes: ['g', 'v'] }, carried: { key: 'k', indexes: ['vault'] }, revisions: { key: 'vault' },
+      blobs: { key: 'k', indexes: ['vault'] }, parcels: { key: 'k', indexes: ['vault'] },
     }, options.indexedDB);
-    ({ vaults: this.vaults, cells: this.cells, carried: this.carried, revisions: this.revisions } = this.base.all);
+    ({ vaults: this.vaults, cells: this.cells, carried: this.carried, revisions: this.revisions, blobs: this.blobs, parcels: this.parcels } = this.base.all);
   }
 
   /** Every table, for a copy of it all. */

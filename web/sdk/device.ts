@@ -1,5 +1,5 @@
 /** A device: one installation and one person, with its vault unlocked. */
-import type { Database } from './database.ts';
+import type { Carried, Database, Parcel } from './database.ts';
 import { Watch, type Clocks } from './clock.ts';
 import { aborted, explain, SdkError, hasCode, vaultLocked } from './errors.ts';
 import { enroll, hello, look, type SignedIn } from './enroll.ts';
@@ -8,6 +8,7 @@ import { Keeping } from './keep.ts';
 import { checklistsOf, type Checklist } from './checklist/checklists.ts';
 import { add, createsSeen, entries, everyRow, makeID, parkedRow, renamed, type Entry, type NewOp, type Saved } from './outbox.ts';
 import { along, dropDraftPhotos, dropPhoto, keepPhoto, photoAgain, photoBytes, photos, recordAgain, sendPhotos, type NewPhoto, type Photo, type PhotoReport } from './photos.ts';
+import { carryPhotos, sealPhoto } from './parcels.ts';
 import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull.ts';
 import { emptyPushReport, meet, push, type PushReport } from './push.ts';
 import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
@@ -15,6 +16,7 @@ import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type Devic
 import { authorized, enrolled, noteProblem, sleep, type Session } from './session.ts';
 import type { Store, Writing } from './store.ts';
 import { wordOf, type Status } from './sync-state.ts';
+import type { Table } from './tables.ts';
 import { checks, Transport } from './transport.ts';
 import { pulled, view, type ViewRecord } from './view.ts';
 import type { JsonObject } from './wire/json.ts';
@@ -214,7 +216,10 @@ export class Device {
 
   /** Keeps a photo for a draft, and gives its id. On the disk when it returns. With the draft's report its record is saved; its bytes follow when that was received. */
   keepPhoto(draft: string, photo: NewPhoto): Promise<string> {
-    return this.guarded(() => this.store.write('keep photo', async (tx) => keepPhoto(tx, draft, photo, this.watch.now().wall)));
+    return this.guarded(async () => {
+      const sealed = await sealPhoto(photo.bytes);
+      return this.store.write('keep photo', async (tx) => keepPhoto(tx, draft, photo, sealed, this.watch.now().wall));
+    });
   }
 
   /** Takes away a photo of a draft, or one that the server does not take. */
@@ -229,7 +234,7 @@ export class Device {
 
   /** A photo's bytes; null when they are not on this device any more. */
   photoBytes(id: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    return this.guarded(() => this.store.read('read photo', (tx) => photoBytes(tx, id)));
+    return this.guarded(() => photoBytes(this.store, id));
   }
 
   /** Sends a photo again that needs attention. */
@@ -250,9 +255,14 @@ export class Device {
     }));
   }
 
+  /** Hands in the photos that other vaults on this device hold: sealed, for their people. `keep` does it by itself. */
+  carryPhotos(signal?: AbortSignal): Promise<CarryReport> {
+    return this.guarded(() => carryPhotos(this.session, this.db, this.vault, this.options.fetch, this.signal(signal)));
+  }
+
   /** One round at a time, beside what else goes on. What fails waits for the next. */
   private photosBeside(signal: AbortSignal): void {
-    this.handing ??= this.sendPhotos(signal).catch(() => undefined).finally(() => { this.handing = null; });
+    this.handing ??= this.sendPhotos(signal).then(() => this.carryPhotos(signal)).catch(() => undefined).finally(() => { this.handing = null; });
   }
 
   /** The drafts, last changed first. */
@@ -459,7 +469,8 @@ export class Device {
     // What the server lost, it lost of the others too.
     const lost = report.push.rewound || report.pull.rewound;
     const mine = this.vault;
-    if (lost) await this.db.run('carry again', () => this.db.carried.filter((c) => c.vault !== mine && c.delivered !== 0).modify({ delivered: 0 }));
+    const again = (c: Carried | Parcel): boolean => c.vault !== mine && c.delivered !== 0;
+    for (const beside of lost ? [this.db.carried, this.db.parcels] as Table<Carried | Parcel>[] : []) await this.db.run('carry again', () => beside.filter(again).modify({ delivered: 0 }));
     report.carried = await deliverCarried(this.session, this.db, mine, this.watch.now().wall, signal);
   }
 

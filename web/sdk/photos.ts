@@ -1,19 +1,21 @@
 /**
- * Photos of places and vehicles (PHOTO-6). Each is sealed in the vault with the
- * draft that it is for. "Done" makes its record an act of its own behind the
- * report's, in the same transaction; its bytes go up when the record has been
- * received, on their own way, so that no photo ever holds up a report.
+ * Photos of places and vehicles (PHOTO-6). Each is sealed, with the draft that
+ * it is for. "Done" makes its record an act of its own behind the report's, in
+ * the same transaction, and lets others hand it in while the vault is locked
+ * (PHOTO-7); its bytes go up when the record has been received, on their own way,
+ * so that no photo ever holds up a report.
  */
 import { aborted } from './errors.ts';
 import { everyRow, makeID, type NewOp, type Saved } from './outbox.ts';
-import { posKey, putRow } from './rows.ts';
+import { openPhoto, parcelOf } from './parcels.ts';
+import { device, posKey, putRow, type DeviceRow } from './rows.ts';
 import { enrolled, type Session } from './session.ts';
-import type { Reading, Writing } from './store.ts';
+import type { Reading, Store, Writing } from './store.ts';
 import type { Word } from './sync-state.ts';
-import { base64url, fromBase64url, hex, sha256, type Bytes } from './wire/bytes.ts';
+import { fromBase64url, hex, sha256, type Bytes } from './wire/bytes.ts';
 
 const PHOTOS = 'photos';
-// Apart: a list of photos does not open them all.
+// Of photos of before, which lie in the vault.
 const BYTES = 'photo bytes';
 
 /** A picture that was made anew: nothing of the picked one is in it but what it shows. */
@@ -42,6 +44,9 @@ interface PhotoRow {
   type: NewPhoto['type'];
   size: number;
   sha256: string;
+  /** Of its bytes, and by what they are found beside the vault: it stays when the photo gets another id. Absent in photos of before. */
+  key?: string;
+  at?: string;
   raw: string;
   made: number;
   phase: Phase;
@@ -70,34 +75,55 @@ export interface Photo {
 
 const rows = (tx: Reading): Promise<ReadonlyMap<string, PhotoRow>> => tx.all<PhotoRow>(PHOTOS);
 
-export function keepPhoto(tx: Writing, draft: string, p: NewPhoto, made: number): string {
+export function keepPhoto(tx: Writing, draft: string, p: NewPhoto, { key, sealed }: { key: string; sealed: Bytes }, made: number): string {
   const id = makeID();
   tx.put(PHOTOS, id, {
-    draft, report: '', collection: '', kind: p.kind, type: p.type, size: p.bytes.length, sha256: hex(sha256(p.bytes)), raw: p.raw ?? '', made, phase: 'draft', code: '', fails: 0, seq: 0,
+    draft, report: '', collection: '', kind: p.kind, type: p.type, size: p.bytes.length, sha256: hex(sha256(p.bytes)), raw: p.raw ?? '', key, at: id, made, phase: 'draft', code: '', fails: 0, seq: 0,
   } satisfies PhotoRow);
-  tx.put(BYTES, id, base64url(p.bytes));
+  tx.beside(id, { bytes: sealed });
   return id;
 }
 
 /** Takes a photo away that a person does not want: of a draft, or one that the server does not take. Of a report that was saved a coordinator takes it out. */
 export async function dropPhoto(tx: Writing, id: string): Promise<void> {
   const p = (await rows(tx)).get(id);
-  if (p && ['saved', 'attention'].includes(wordOf(id, p, await records(tx)))) erase(tx, id);
+  if (p && ['saved', 'attention'].includes(wordOf(id, p, await records(tx)))) erase(tx, id, p);
 }
 
-function erase(tx: Writing, id: string): void {
+function erase(tx: Writing, id: string, p: PhotoRow): void {
   tx.delete(PHOTOS, id);
-  tx.delete(BYTES, id);
+  letGo(tx, id, p);
+}
+
+function letGo(tx: Writing, id: string, p: PhotoRow): void {
+  if (p.at) tx.beside(p.at, { bytes: null, parcel: null });
+  else tx.delete(BYTES, id);
 }
 
 /** Takes away what is of a draft that ends without a report. */
 export async function dropDraftPhotos(tx: Writing, draft: string): Promise<void> {
-  for (const [id, p] of await rows(tx)) if (p.draft === draft) erase(tx, id);
+  for (const [id, p] of await rows(tx)) if (p.draft === draft) erase(tx, id, p);
 }
 
-export async function photoBytes(tx: Reading, id: string): Promise<Bytes | null> {
-  const text = await tx.get<string>(BYTES, id);
-  return text === undefined ? null : fromBase64url(text);
+export async function photoBytes(store: Store, id: string): Promise<Bytes | null> {
+  const op = 'read photo';
+  const { p, before } = await store.read(op, async (tx) => {
+    const p = (await rows(tx)).get(id);
+    return { p, before: p?.key ? undefined : await tx.get<string>(BYTES, id) };
+  });
+  if (!p?.key || !p.at) return before === undefined ? null : fromBase64url(before);
+  const sealed = await store.bytesBeside(op, p.at);
+  return sealed ? openPhoto(p.key, sealed, p.size) : null;
+}
+
+/** Lets others hand in a photo from now on. */
+async function leave(tx: Writing, st: DeviceRow, id: string, p: PhotoRow): Promise<void> {
+  if (p.key && p.at) tx.beside(p.at, { parcel: await parcelOf(st, id, p.key) });
+}
+
+/** Lets others hand in what waits, for the installation and by the device as they are now: it follows an enrolment. */
+export async function leaveAll(tx: Writing, st: DeviceRow): Promise<void> {
+  for (const [id, p] of await rows(tx)) if (p.phase === 'waiting' || p.phase === 'stored') await leave(tx, st, id, p);
 }
 
 /** Where the record of each photo stands: by the photo's id. */
@@ -139,7 +165,7 @@ export async function along(tx: Writing, ops: readonly NewOp[], saved: Saved, dr
     const again = p.report !== '' && corrected.includes(p.report) && p.phase !== 'stored' && p.phase !== 'settled';
     if (!again && (p.phase !== 'draft' || p.draft !== draft)) continue;
     if (fields?.about === 'self') {
-      erase(tx, before);
+      erase(tx, before, p);
       continue;
     }
     const now = { ...p, draft: '', collection, report };
@@ -152,6 +178,7 @@ export async function along(tx: Writing, ops: readonly NewOp[], saved: Saved, dr
         tx.carried(posKey(row.pos), null);
       }
     } else tx.put(PHOTOS, id, fresh(now));
+    await leave(tx, await device(tx), id, now);
     out.push([recordOf(id, now)]);
   }
   return out;
@@ -162,15 +189,18 @@ const fresh = (p: PhotoRow): PhotoRow => ({ ...p, phase: 'waiting', code: '', fa
 /** The same photo under another id. */
 async function renew(tx: Writing, id: string, p: PhotoRow, next = makeID()): Promise<string> {
   tx.put(PHOTOS, next, fresh(p));
-  tx.put(BYTES, next, await tx.get(BYTES, id));
-  erase(tx, id);
+  if (!p.key) tx.put(BYTES, next, await tx.get(BYTES, id));
+  tx.delete(PHOTOS, id);
+  tx.delete(BYTES, id);
   return next;
 }
 
 /** Puts a photo back in the queue whose bytes were not taken. */
 export async function photoAgain(tx: Writing, id: string): Promise<void> {
   const p = (await rows(tx)).get(id);
-  if (p?.phase === 'parked') tx.put(PHOTOS, id, fresh(p));
+  if (p?.phase !== 'parked') return;
+  tx.put(PHOTOS, id, fresh(p));
+  await leave(tx, await device(tx), id, p);
 }
 
 /** Of a photo whose record was refused: a new record in its place, because the server keeps the refused one under its id. */
@@ -179,7 +209,7 @@ export async function recordAgain(tx: Reading, id: string): Promise<{ op: NewOp;
   const record = (await records(tx)).get(id);
   if (!p || record?.phase !== 'parked') return null;
   const next = makeID();
-  return { op: recordOf(next, p), pos: record.pos, move: (tx) => renew(tx, id, p, next) };
+  return { op: recordOf(next, p), pos: record.pos, move: async (tx) => leave(tx, await device(tx), await renew(tx, id, p, next), p) };
 }
 
 const recordOf = (id: string, p: PhotoRow): NewOp => ({
@@ -189,7 +219,11 @@ const recordOf = (id: string, p: PhotoRow): NewOp => ({
 
 /** After a rewind: what the server had may be gone. The first question to it tells. */
 export async function photosAgain(tx: Writing): Promise<void> {
-  for (const [id, p] of await rows(tx)) if (p.phase === 'stored') tx.put(PHOTOS, id, { ...p, phase: 'waiting', seq: 0 } satisfies PhotoRow);
+  for (const [id, p] of await rows(tx)) {
+    if (p.phase !== 'stored') continue;
+    tx.put(PHOTOS, id, { ...p, phase: 'waiting', seq: 0 } satisfies PhotoRow);
+    if (p.at) tx.beside(p.at, { delivered: 0 });
+  }
 }
 
 /** Lets go of the bytes that are held off the server's machine (EPOCH-3). */
@@ -197,7 +231,7 @@ export async function settlePhotos(tx: Writing, durable: number): Promise<void> 
   for (const [id, p] of await rows(tx)) {
     if (p.phase !== 'stored' || p.seq === 0 || p.seq > durable) continue;
     tx.put(PHOTOS, id, { ...p, phase: 'settled' } satisfies PhotoRow);
-    tx.delete(BYTES, id);
+    letGo(tx, id, p);
   }
 }
 
@@ -233,10 +267,13 @@ export async function sendPhotos(s: Session, fetcher: typeof fetch, signal: Abor
     const { handInAll } = await import('./tus/hand.ts');
     return handInAll({
       ready, signal, fetch: fetcher, aborted, progress, to: () => enrolled(s),
-      bytes: (id) => s.store.read('read photo', (tx) => photoBytes(tx, id)),
+      bytes: (id) => photoBytes(s.store, id),
       set: (id, change) => s.store.write('note photo', async (tx) => {
         const now = (await rows(tx)).get(id);
-        if (now) tx.put(PHOTOS, id, { ...now, ...change });
+        if (!now) return;
+        tx.put(PHOTOS, id, { ...now, ...change });
+        // What the server has, or does not take, nobody else needs to hand in.
+        if (now.at && change.phase) tx.beside(now.at, { delivered: change.phase === 'waiting' ? 0 : 1 });
       }),
     });
   }, signal);

@@ -7,7 +7,7 @@ import { aborted, explain, hasCode, notEnrolled, SdkError } from './errors.ts';
 import { JUMP_TOLERANCE } from './hlc/hlc.ts';
 import { newKey, sign, useKey } from './keys.ts';
 import { bodyOf, carry, everyRow, makeID, sealRow, SEALED_ENVELOPE } from './outbox.ts';
-import { photosAgain, settlePhotos } from './photos.ts';
+import { leaveAll, photosAgain, settlePhotos } from './photos.ts';
 import { device, outbox, posKey, putDevice, putRow, type DeviceRow, type Identity, type OutboxRow, type Problem } from './rows.ts';
 import type { Store, Writing } from './store.ts';
 import { checks, offsetOf, type Check, type Request, type Timing, type Transport } from './transport.ts';
@@ -202,6 +202,7 @@ async function fork(s: Session, st: DeviceRow, signal?: AbortSignal): Promise<vo
     // sealed for these. Stamps stay: by them the server knows what it has taken.
     let n = 0;
     for (const row of rows) await reseal(tx, st, { ...row, n: ++n });
+    await leaveAll(tx, st);
     putDevice(tx, st);
   });
 }
@@ -226,6 +227,7 @@ const keptElsewhere = (row: OutboxRow): boolean => row.phase === 'parked' && row
 /** Seals everything that is open for the installation's key as it is now: it follows an enrolment. */
 export async function sealAllRows(tx: Writing, st: DeviceRow): Promise<void> {
   for (const row of await outbox(tx)) await reseal(tx, st, row);
+  await leaveAll(tx, st);
 }
 
 /**

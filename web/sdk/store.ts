@@ -7,11 +7,12 @@
  * notice one that got in all the same. What is read bears its revision too, so
  * that a large group can be opened while small writes go on.
  */
-import type { Carried, Cell, Database } from './database.ts';
+import type { Carried, Cell, Database, Parcel } from './database.ts';
 import type { Table } from './tables.ts';
 import { damaged, SdkError, vaultLocked } from './errors.ts';
 import type { Locks } from './locks.ts';
 import type { Sealer } from './sealer.ts';
+import type { Bytes } from './wire/bytes.ts';
 
 /** Rows are never changed in place: a changed row is a new one. */
 export interface Reading {
@@ -27,6 +28,15 @@ export interface Writing extends Reading {
   carry(key: string, row: Omit<Carried, 'k' | 'vault'>): void;
   /** Changes or drops a carried mutation. */
   carried(key: string, change: Partial<Pick<Carried, 'delivered' | 'code' | 'notBefore'>> | null): void;
+  /** Changes what lies of a photo beside the vault. */
+  beside(key: string, change: Beside): void;
+}
+
+/** What lies of a photo beside the vault: its sealed bytes, and what lets others hand them in. null drops it. */
+export interface Beside {
+  bytes?: Bytes | null;
+  parcel?: Omit<Parcel, 'k' | 'vault'> | null;
+  delivered?: number;
 }
 
 type Group = ReadonlyMap<string, unknown>;
@@ -51,7 +61,8 @@ const vaultGone = (): SdkError => new SdkError('locked', 'vault_gone', 'This vau
 const retries = 5;
 /** Rows that are opened in one go. */
 const part = 250;
-const ALL = ['vaults', 'cells', 'carried', 'revisions'] as const;
+const ROWS = ['vaults', 'cells', 'carried', 'revisions'] as const;
+const ALL = [...ROWS, 'blobs', 'parcels'] as const;
 const join = (group: string, key: string): string => `${group}\n${key}`;
 
 export class Store {
@@ -149,12 +160,18 @@ export class Store {
         const rev = (await t.revisions.get(this.vault))?.rev ?? 0;
         if (rev !== tx.rev) return false;
         await t.cells.where('v').equals(this.vault).delete();
-        await t.carried.where('vault').equals(this.vault).delete();
+        for (const beside of [t.carried, t.blobs, t.parcels]) await beside.where('vault').equals(this.vault).delete();
         await t.vaults.delete(this.vault);
         await t.revisions.delete(this.vault);
         return true;
       }));
     });
+  }
+
+  /** The sealed bytes of a photo that lies beside the vault. */
+  async bytesBeside(op: string, key: string): Promise<Bytes | undefined> {
+    if (this.closed) throw vaultLocked();
+    return (await this.db.run(op, () => this.db.blobs.get(nameBeside(this.sealer, key))))?.c;
   }
 
   private async revision(op: string): Promise<number> {
@@ -182,16 +199,21 @@ export class Store {
   }
 
   private async commit(op: string, tx: Snapshot): Promise<void> {
-    const { puts, deletes, carries, carryChanges } = await tx.sealed(this.vault);
+    const { puts, deletes, carries, carryChanges, photos } = await tx.sealed(this.vault);
     if (this.closed) throw vaultLocked();
     const { db } = this;
-    await db.run(op, () => db.transaction(ALL, async (t) => {
+    await db.run(op, () => db.transaction(photos.length > 0 ? ALL : ROWS, async (t) => {
       // Asked and written in one go: what turns out wrong takes it all back.
       const there = t.vaults.get(this.vault);
       const revision = t.revisions.get(this.vault);
       const written = [
         t.cells.bulkPut(puts), t.cells.bulkDelete(deletes), t.carried.bulkPut(carries),
         ...carryChanges.map(([k, change]) => (change ? t.carried.update(k, change) : t.carried.delete(k))),
+        ...photos.flatMap(([k, { bytes, parcel, delivered }]) => [
+          ...(bytes === undefined ? [] : [bytes ? t.blobs.put({ k, vault: this.vault, c: bytes }) : t.blobs.delete(k)]),
+          ...(parcel === undefined ? [] : [parcel ? t.parcels.put({ ...parcel, k, vault: this.vault }) : t.parcels.delete(k)]),
+          ...(delivered === undefined ? [] : [t.parcels.update(k, { delivered })]),
+        ]),
         t.revisions.put({ vault: this.vault, rev: tx.rev + 1 }),
       ];
       for (const p of [there, revision, ...written]) p.catch(() => undefined); // the first that fails is told below
@@ -206,6 +228,8 @@ export class Store {
   }
 }
 
+const nameBeside = (sealer: Sealer, key: string): string => sealer.name(join('beside', key));
+
 /** One state of the vault, with what is to be written over it. */
 class Snapshot implements Writing {
   readonly rev: number;
@@ -213,13 +237,14 @@ class Snapshot implements Writing {
   private readonly merges = new Map<string, Group>(); // what was read of groups with changes over them
   private readonly carries: [string, Omit<Carried, 'k' | 'vault'>][] = [];
   private readonly carryChanges = new Map<string, Partial<Carried> | null>();
+  private readonly photos = new Map<string, Beside>();
 
   constructor(private readonly db: Database, private readonly vault: string, private readonly sealer: Sealer, private readonly loaded: Loaded, private readonly op: string) {
     this.rev = loaded.rev;
   }
 
   get changed(): boolean {
-    return this.over.size > 0 || this.carries.length > 0 || this.carryChanges.size > 0;
+    return this.over.size > 0 || this.carries.length > 0 || this.carryChanges.size > 0 || this.photos.size > 0;
   }
 
   async get<T>(group: string, key: string): Promise<T | undefined> {
@@ -290,6 +315,10 @@ class Snapshot implements Writing {
     this.carryChanges.set(key, change && before ? { ...before, ...change } : change);
   }
 
+  beside(key: string, change: Beside): void {
+    this.photos.set(key, { ...this.photos.get(key), ...change });
+  }
+
   private staged(group: string): Map<string, unknown> {
     this.merges.delete(group);
     let over = this.over.get(group);
@@ -307,7 +336,7 @@ class Snapshot implements Writing {
     }
   }
 
-  async sealed(vault: string): Promise<{ puts: Cell[]; deletes: string[]; carries: Carried[]; carryChanges: [string, Partial<Carried> | null][] }> {
+  async sealed(vault: string): Promise<{ puts: Cell[]; deletes: string[]; carries: Carried[]; carryChanges: [string, Partial<Carried> | null][]; photos: [string, Beside][] }> {
     const puts: Promise<Cell>[] = [];
     const deletes: string[] = [];
     for (const [group, rows] of this.over) {
@@ -323,6 +352,7 @@ class Snapshot implements Writing {
       puts: await Promise.all(puts), deletes,
       carries: this.carries.map(([key, row]) => ({ ...row, k: name(key), vault })),
       carryChanges: [...this.carryChanges].map(([key, change]) => [name(key), change]),
+      photos: [...this.photos].map(([key, change]) => [nameBeside(this.sealer, key), change]),
     };
   }
 

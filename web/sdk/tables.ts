@@ -38,6 +38,11 @@ export class Rows<T extends object> {
     return this.within('readonly', this.name, (s) => this.read(s));
   }
 
+  /** Their keys, without reading a row; of all, whatever the test. */
+  keys(): Promise<string[]> {
+    return this.within('readonly', this.name, (s) => asked(this.source(s).getAllKeys(this.at?.value) as IDBRequest<IDBValidKey[]>)) as Promise<string[]>;
+  }
+
   /** Changes the same fields in each. */
   modify(change: Partial<T>): Promise<void> {
     return this.within('readwrite', this.name, async (s) => lastOf((await this.read(s)).map((row) => s.put({ ...row, ...change }))));

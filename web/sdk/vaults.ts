@@ -9,7 +9,7 @@
  * was written.
  */
 import { Watch } from './clock.ts';
-import { Database, headersOf, type Header, type Kdf } from './database.ts';
+import { Database, headersOf, type Carried, type Header, type Kdf, type Parcel } from './database.ts';
 import { Device, deviceDefaults, type DeviceOptions } from './device.ts';
 import { look } from './enroll.ts';
 import { badInput, SdkError } from './errors.ts';
@@ -17,6 +17,7 @@ import { deriveKey, measure } from './kdf.ts';
 import { defaultLocks, type Locks } from './locks.ts';
 import { vaultSealer, type Sealer } from './sealer.ts';
 import { Store } from './store.ts';
+import type { Table } from './tables.ts';
 import { Transport } from './transport.ts';
 import { canonical } from './wire/canonical.ts';
 import { base64url, utf8, type Bytes } from './wire/bytes.ts';
@@ -159,8 +160,10 @@ export class Vaults {
   async wipe(id: string): Promise<void> {
     const { db } = this;
     const now = this.device.clocks.now();
-    await db.run('wipe vault', () => db.transaction(['vaults', 'cells', 'carried', 'revisions'], async (t) => {
-      await t.carried.where('vault').equals(id).filter((c) => c.delivered !== 0).modify({ delivered: now });
+    await db.run('wipe vault', () => db.transaction(['vaults', 'cells', 'carried', 'revisions', 'blobs', 'parcels'], async (t) => {
+      for (const beside of [t.carried, t.parcels] as Table<Carried | Parcel>[]) await beside.where('vault').equals(id).filter((c) => c.delivered !== 0).modify({ delivered: now });
+      const goesUp = new Set(await t.parcels.where('vault').equals(id).keys()); // the others' keys are gone with the vault
+      await t.blobs.bulkDelete((await t.blobs.where('vault').equals(id).keys()).filter((k) => !goesUp.has(k)));
       await t.cells.where('v').equals(id).delete();
       await t.vaults.delete(id);
       await t.revisions.delete(id);
@@ -185,7 +188,9 @@ export class Vaults {
     const before = this.device.clocks.now() - KEEP_DELIVERED;
     await db.run('tidy', async () => {
       const there = new Set((await db.vaults.toArray()).map((h) => h.id));
-      await db.carried.filter((c) => !there.has(c.vault) && c.delivered > 1 && c.delivered < before).delete();
+      const old = (c: Carried | Parcel): boolean => !there.has(c.vault) && c.delivered > 1 && c.delivered < before;
+      await db.carried.filter(old).delete();
+      for (const { k } of await db.parcels.filter(old).toArray()) await db.transaction(['blobs', 'parcels'], (t) => Promise.all([t.blobs.delete(k), t.parcels.delete(k)]));
     });
   }
 

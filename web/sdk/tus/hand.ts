@@ -11,20 +11,27 @@ const RETRIES = [0, 1000, 3000, 5000];
 
 /** How often bytes that arrive as others are sent again from the start. */
 const TRIES = 2;
+/** When what is carried is tried again that was not taken now, ms. */
+const AGAIN_AFTER = 60_000;
+const AGAIN_AT_MOST = 3_600_000;
 /** Refusals that another try does not help. */
 const lasting = [400, 404, 413, 415, 422];
 
-/** What it needs of a device. Nothing of the library is imported here, so that this stays a file apart. */
-export interface Handing {
+/** By what it goes. Nothing of the library is imported here, so that this stays a file apart. */
+interface Way {
+  fetch: typeof fetch;
+  aborted(): Error;
+  signal: AbortSignal;
+}
+
+/** What it needs of a device. */
+export interface Handing extends Way {
   ready(): Promise<Ready[]>;
   bytes(id: string): Promise<Uint8Array<ArrayBuffer> | null>;
   set(id: string, change: { phase?: 'waiting' | 'stored' | 'parked'; code?: string; fails?: number; seq?: number }): Promise<void>;
   to(): Promise<{ url: string; token: string }>;
-  fetch: typeof fetch;
   /** The server has this much of a hundred of a photo. */
   progress(id: string, part: number): void;
-  aborted(): Error;
-  signal: AbortSignal;
 }
 
 /** Hands in what is ready, one after the other. */
@@ -44,7 +51,7 @@ export async function handInAll(h: Handing): Promise<PhotoReport> {
       continue;
     }
     try {
-      const seq = await handIn(h, await h.to(), id, new Blob([bytes], { type: next.type }));
+      const seq = await handIn(h, await h.to(), id, new Blob([bytes], { type: next.type }), {}, (part) => h.progress(id, part));
       await h.set(id, { phase: 'stored', code: '', seq });
       report.stored++;
     } catch (err) {
@@ -58,6 +65,45 @@ export async function handInAll(h: Handing): Promise<PhotoReport> {
   }
 }
 
+/** What lies of others' photos on this device, as it is handed in. */
+export interface Carrying extends Way {
+  parcels: readonly { k: string; head: string; code: string }[];
+  to(): Promise<{ url: string; token: string }>;
+  bytes(k: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  note(k: string, change: { delivered?: number; code: string; notBefore?: number }): Promise<unknown>;
+  now(): number;
+}
+
+/**
+ * Hands in the photos of others, each as it lies, one after the other. What is
+ * refused for good is not sent again: its own person is told when they unlock.
+ */
+export async function carryAll(h: Carrying): Promise<{ delivered: number; left: number }> {
+  const report = { delivered: 0, left: 0 };
+  for (const [i, { k, head, code: before }] of h.parcels.entries()) {
+    const bytes = await h.bytes(k);
+    let code = 'store_damaged';
+    try {
+      if (bytes) {
+        await handIn(h, await h.to(), head.split('.')[1]!, new Blob([bytes]), { 'Fieldpost-Carried': head });
+        code = '';
+        report.delivered++;
+      }
+    } catch (err) {
+      if (!(err instanceof NotHanded)) throw err;
+      if (!err.code || err.status === 401 || h.signal.aborted) return { ...report, left: h.parcels.length - i };
+      ({ code } = err);
+      if (err.status === 404 || !lasting.includes(err.status)) { // its record is not there yet, no room, a fault
+        report.left++;
+        await h.note(k, { code, notBefore: h.now() + (code === before ? AGAIN_AT_MOST : AGAIN_AFTER) });
+        continue;
+      }
+    }
+    await h.note(k, { delivered: h.now(), code });
+  }
+  return report;
+}
+
 /** A refusal of the server: a code of the protocol. '' where no answer, or none of ours, came. */
 class NotHanded extends Error {
   constructor(readonly status: number, readonly code: string, cause: unknown) {
@@ -66,7 +112,7 @@ class NotHanded extends Error {
 }
 
 /** Gives the version of the photo's record once its bytes are stored; 0 where the server does not say it. */
-function handIn(h: Handing, to: { url: string; token: string }, id: string, photo: Blob): Promise<number> {
+function handIn(h: Way, to: { url: string; token: string }, id: string, photo: Blob, beside: Record<string, string>, progress: (part: number) => void = () => undefined): Promise<number> {
   const files = `${to.url}/api/sync/files`;
   const { size } = photo;
   return new Promise((resolve, reject) => {
@@ -79,11 +125,11 @@ function handIn(h: Handing, to: { url: string; token: string }, id: string, phot
       settle();
     };
     const upload = new Upload(photo, {
-      protocol: 'tus-v1', endpoint: files, uploadUrl: `${files}/${id}`, metadata: { attachment: id }, headers: { Authorization: to.token },
+      protocol: 'tus-v1', endpoint: files, uploadUrl: `${files}/${id}`, metadata: { attachment: id }, headers: { Authorization: to.token, ...beside },
       chunkSize: CHUNK, retryDelays: RETRIES, parallelUploads: 1, storeFingerprintForResuming: false, fingerprint: async () => null,
       httpStack: { createRequest: (method: string, url: string) => new Request(h, method, url) },
       fileReader: { openFile: async () => ({ size, close: () => undefined, slice: async (from: number, to: number) => ({ value: photo.slice(from, to), done: to >= size }) }) },
-      onChunkComplete: (_: number, there: number) => h.progress(id, Math.floor((100 * there) / size)),
+      onChunkComplete: (_: number, there: number) => progress(Math.floor((100 * there) / size)),
       onSuccess: ({ lastResponse }: { lastResponse: Answer }) => done(() => resolve(Number(lastResponse.getHeader('Fieldpost-Seq') ?? 0) || 0)),
       onError: (err: Failure) => done(() => reject(refusal(err))),
     });
@@ -109,7 +155,7 @@ class Request {
   private readonly headers: Record<string, string> = {};
   private readonly ending = new AbortController();
 
-  constructor(private readonly h: Handing, private readonly method: string, private readonly url: string) {}
+  constructor(private readonly h: Way, private readonly method: string, private readonly url: string) {}
 
   getMethod(): string { return this.method; }
   getURL(): string { return this.url; }

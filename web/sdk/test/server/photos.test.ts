@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Upload } from 'tus-js-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Device } from '../../device.ts';
+import { openPhoto } from '../../parcels.ts';
 import type { NewPhoto } from '../../photos.ts';
 import type { Bytes } from '../../wire/bytes.ts';
 import { cut, observation, Phone, PIN } from '../support/phone.ts';
@@ -186,22 +187,138 @@ test('[PHOTO-6] a photo waits with its draft, its record goes behind the report,
   expect(await again.photoBytes(id)).not.toBeNull();
 });
 
-test('[PHOTO-6] [R10] the bytes of a photo lie sealed in the vault, and a store that seals nothing shows them', async () => {
+/** All rows of a table of a phone's store. */
+async function rowsOf<T>(phone: Phone, table: string): Promise<T[]> {
+  const { indexedDB } = await import('fake-indexeddb');
+  const db = await new Promise<IDBDatabase>((resolve) => { const r = indexedDB.open(phone.name); r.onsuccess = () => resolve(r.result as unknown as IDBDatabase); });
+  const all = await new Promise<T[]>((resolve) => { const r = db.transaction(table).objectStore(table).getAll(); r.onsuccess = () => resolve(r.result as T[]); });
+  db.close();
+  return all;
+}
+
+test('[PHOTO-6] [R10] the bytes of a photo lie sealed and once, and who finds the key open has the picture', async () => {
   const name = 'quartz-photo-canary';
-  const holds = async (phone: Phone): Promise<boolean> => {
-    const { indexedDB } = await import('fake-indexeddb');
-    const db = await new Promise<IDBDatabase>((resolve) => { const r = indexedDB.open(phone.name); r.onsuccess = () => resolve(r.result as unknown as IDBDatabase); });
-    const all = await new Promise<{ c: Uint8Array }[]>((resolve) => { const r = db.transaction('cells').objectStore('cells').getAll(); r.onsuccess = () => resolve(r.result as { c: Uint8Array }[]); });
-    db.close();
-    return all.some((cell) => Buffer.from(cell.c).includes(Buffer.from(name).toString('base64url').slice(0, 20)) || Buffer.from(cell.c).includes(name));
-  };
   const bytes = new TextEncoder().encode(name.repeat(40)) as Bytes;
+  const found = async (phone: Phone): Promise<string> => {
+    const blobs = await rowsOf<{ c: Bytes }>(phone, 'blobs');
+    expect(blobs.map((b) => b.c.length)).toEqual([12 + 65_536 + 16]); // its length is not to be seen
+    let text = '';
+    for (const { c } of await rowsOf<{ c: Bytes }>(phone, 'cells')) {
+      text += new TextDecoder().decode(c);
+      const key = /"key":"([^"]{43})"/.exec(text)?.[1];
+      if (key) text += new TextDecoder().decode((await openPhoto(key, blobs[0]!.c, bytes.length)) ?? new Uint8Array());
+    }
+    return text + new TextDecoder().decode(blobs[0]!.c);
+  };
   const sealed = new Phone();
   await (await sealed.vaults.create(PIN)).keepPhoto('d', photo(bytes));
-  expect(await holds(sealed)).toBe(false);
+  expect(await found(sealed)).not.toContain(name);
   const open = new Phone({ sealer: async () => ({ name: (t) => t, seal: async (_, t) => new TextEncoder().encode(t) as Bytes, open: async (_, b) => new TextDecoder().decode(b), close: () => undefined }) });
   await (await open.vaults.create(PIN)).keepPhoto('d', photo(bytes));
-  expect(await holds(open)).toBe(true);
+  expect(await found(open)).toContain(name);
+});
+
+/** A, locked with photos of a report that is done, and B, signed in on the same tablet. */
+async function shared(...pictures: Bytes[]): Promise<{ tablet: Phone; vault: string; b: Device; ids: string[]; board: Device }> {
+  const tablet = new Phone();
+  const a = await tablet.enrolled(server.url, await server.invite(), 'A');
+  const ids: string[] = [];
+  for (const p of pictures) ids.push(await a.keepPhoto('d', photo(p)));
+  tablet.net.meet = cut;
+  await a.create('observations', observation(), { draft: 'd' });
+  a.lock();
+  tablet.net.meet = undefined;
+  const b = await tablet.enrolled(server.url, await server.invite(), 'B', '2222');
+  return { tablet, vault: a.vault, b, ids, board: await new Phone().enrolled(server.url, await server.invite('coordinator')) };
+}
+
+test('[PHOTO-7] [R12] a locked person\'s photo goes up through who is signed in, over a link that breaks, and nothing of it is to be seen there', async () => {
+  const bytes = picture(700_000);
+  const { tablet, vault, b, ids, board } = await shared(bytes);
+  // Its record is not there yet: it waits, and is not tried at once again.
+  expect(await b.carryPhotos()).toEqual({ delivered: 0, left: 1 });
+  expect((await b.sync()).carried).toMatchObject({ delivered: 2, left: 0 });
+  expect(await b.carryPhotos()).toEqual({ delivered: 0, left: 0 });
+  tablet.skew = 61_000;
+  const sent: Uint8Array[] = [];
+  const told: string[] = [];
+  tablet.net.meet = async (url, init) => {
+    told.push(`${url} ${JSON.stringify(init.headers)}`);
+    if (init.method !== 'PATCH') return undefined;
+    if (sent.length === 2) return cut();
+    sent.push(new Uint8Array(await (init.body as Blob).arrayBuffer()));
+    return undefined;
+  };
+  expect(await b.carryPhotos()).toEqual({ delivered: 0, left: 1 });
+  // Somebody else unlocks, and goes on where that one was.
+  b.lock();
+  const c = await (async () => {
+    tablet.net.meet = undefined;
+    return tablet.enrolled(server.url, await server.invite(), 'C', '3333');
+  })();
+  tablet.net.meet = async (url, init) => {
+    told.push(`${url} ${JSON.stringify(init.headers)}`);
+    if (init.method === 'PATCH') sent.push(new Uint8Array(await (init.body as Blob).arrayBuffer()));
+    return undefined;
+  };
+  expect(await c.carryPhotos()).toEqual({ delivered: 1, left: 0 });
+  expect(sent.map((s) => s.length)).toEqual([262_144, 262_144, 196_636]); // each byte once
+  const way = Buffer.concat(sent);
+  expect(way.includes(Buffer.from(bytes.subarray(300_000, 300_024)))).toBe(false);
+  expect(told.join('\n')).not.toContain(ids[0]); // by its id the report could be found
+  expect(await c.photos()).toEqual([]);
+  await board.sync();
+  expect((await board.record('attachments', ids[0]!))!.fields['stored']).not.toBe('');
+  expect(sum(new Uint8Array(await (await board.file(`/api/sync/files/${ids[0]!}`)).arrayBuffer()))).toBe(sum(bytes));
+  // A comes back, asks, and sends nothing twice.
+  c.lock();
+  const again = await tablet.open().unlock(vault, PIN);
+  await again.sync();
+  const before = tablet.net.requests.length;
+  expect(await again.sendPhotos()).toMatchObject({ stored: 1, code: '' });
+  expect(tablet.net.requests.slice(before)).toEqual([`/api/sync/files/${ids[0]!}`]);
+  expect(await again.photos()).toMatchObject([{ word: 'received' }]);
+});
+
+test('[PHOTO-7] what is refused for good is carried once, its person is told, and it keeps no other back', async () => {
+  const good = picture(4000);
+  const { tablet, vault, b, ids, board } = await shared(picture(3000, gps), good);
+  await b.sync();
+  expect(await b.carryPhotos()).toEqual({ delivered: 1, left: 0 });
+  tablet.skew = 7_200_000;
+  const before = tablet.net.requests.length;
+  expect(await b.carryPhotos()).toEqual({ delivered: 0, left: 0 });
+  expect(tablet.net.requests.length).toBe(before);
+  await board.sync();
+  expect((await board.record('attachments', ids[1]!))!.fields['stored']).not.toBe('');
+  b.lock();
+  const a = await tablet.open().unlock(vault, PIN);
+  await a.sync();
+  await a.sendPhotos();
+  expect((await a.photos()).map((p) => [p.id, p.word, p.code])).toEqual([[ids[0], 'attention', 'photo_has_metadata'], [ids[1], 'received', '']]);
+});
+
+test('[PHOTO-7] [DEV-3] of a vault that wrong PINs have wiped the photos of what is done go up, and a draft\'s is gone', async () => {
+  const bytes = picture(5001);
+  const { tablet, vault, b, ids, board } = await shared(bytes);
+  const a = await tablet.open().unlock(vault, PIN);
+  await a.keepPhoto('begun', photo(picture(6000)));
+  a.lock();
+  expect(await rowsOf(tablet, 'blobs')).toHaveLength(2);
+  for (let i = 0; i < 10; i++) {
+    await tablet.vaults.unlock(vault, '0000').catch(() => undefined);
+    tablet.skew += 400_000;
+  }
+  expect((await tablet.vaults.list()).map((v) => v.label)).toEqual(['B']);
+  expect(await rowsOf(tablet, 'blobs')).toHaveLength(1);
+  await b.sync();
+  expect(await b.carryPhotos()).toEqual({ delivered: 1, left: 0 });
+  await board.sync();
+  expect(sum(new Uint8Array(await (await board.file(`/api/sync/files/${ids[0]!}`)).arrayBuffer()))).toBe(sum(bytes));
+  // Kept for a server that goes back, and then no longer.
+  tablet.skew += 41 * 24 * 3_600_000;
+  await tablet.vaults.tidy();
+  expect([await rowsOf(tablet, 'blobs'), await rowsOf(tablet, 'parcels')]).toEqual([[], []]);
 });
 
 test('[PHOTO-6] [R13] a photo with metadata that gets past the app is refused, needs attention, and holds up nothing', async () => {
