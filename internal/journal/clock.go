@@ -18,6 +18,8 @@ import (
 // was written.
 var ErrIDSpent = errors.New("the id has lived already")
 
+var errCreateSpent = fmt.Errorf("create: %w", ErrIDSpent)
+
 // RecordClock is version and clocks of one record. Default stands for every
 // field that has no clock of its own: what the create gave.
 type RecordClock struct {
@@ -174,17 +176,10 @@ func (t *Tx) createClock(e Entry, seq int64) error {
 		return fmt.Errorf("journal clock %s %s: %w", e.Collection, e.Record, err)
 	}
 	t.unseen.met(e.Collection, e.Record)
-	res, err := t.ses.Exec(`INSERT INTO journal_clock (collection,record,version,created,gone,clocks)
+	err = t.ses.Later(errCreateSpent, `INSERT INTO journal_clock (collection,record,version,created,gone,clocks)
 		VALUES (?,?,?,?,0,?) ON CONFLICT (collection,record) DO NOTHING`, e.Collection, e.Record, seq, seq, blob)
 	if err != nil {
 		return fmt.Errorf("journal clock %s %s: %w", e.Collection, e.Record, err)
-	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("journal clock %s %s: %w", e.Collection, e.Record, err)
-	}
-	if n == 0 {
-		return fmt.Errorf("journal clock %s %s: %s: %w", e.Collection, e.Record, e.Op, ErrIDSpent)
 	}
 	return nil
 }
@@ -219,7 +214,7 @@ func (t *Tx) putClock(collection, record string, version, created int64, gone in
 		return fmt.Errorf("journal clock %s %s: %w", collection, record, err)
 	}
 	t.unseen.met(collection, record)
-	_, err = t.ses.Exec(`INSERT INTO journal_clock (collection,record,version,created,gone,clocks) VALUES (?,?,?,?,?,?)
+	err = t.ses.Later(nil, `INSERT INTO journal_clock (collection,record,version,created,gone,clocks) VALUES (?,?,?,?,?,?)
 		ON CONFLICT (collection,record) DO UPDATE SET version=excluded.version, gone=excluded.gone, clocks=excluded.clocks`,
 		collection, record, version, created, gone, blob)
 	if err != nil {

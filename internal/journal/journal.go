@@ -178,7 +178,8 @@ func (t *Tx) load() error {
 
 // Append writes an entry with its content, feed rows and clock and gives its
 // seq. ErrIDSpent leaves the transaction as it was; after any other error the
-// caller rolls back.
+// caller rolls back. In a session whose writes run beside (Session.Beside) any
+// of them, ErrIDSpent too, may come from the commit instead.
 func (t *Tx) Append(e Entry) (int64, error) {
 	if err := t.load(); err != nil {
 		return 0, err
@@ -205,12 +206,12 @@ func (t *Tx) Append(e Entry) (int64, error) {
 	if err := t.appendClock(e, seq); err != nil {
 		return 0, err
 	}
-	_, err = t.ses.Exec(`INSERT INTO journal_entry (seq,mut,at,collection,record,op,actor,device,stamp,content_hash,hash)
+	err = t.ses.Later(nil, `INSERT INTO journal_entry (seq,mut,at,collection,record,op,actor,device,stamp,content_hash,hash)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?)`, seq, mut, e.At, e.Collection, e.Record, e.Op, e.Actor, e.Device, e.Stamp, content, hash)
 	if err != nil {
 		return 0, fmt.Errorf("journal entry %d: %w", seq, err)
 	}
-	if _, err = t.ses.Exec(`INSERT INTO journal_content (seq,salt,body) VALUES (?,?,?)`, seq, salt, body); err != nil {
+	if err = t.ses.Later(nil, `INSERT INTO journal_content (seq,salt,body) VALUES (?,?,?)`, seq, salt, body); err != nil {
 		return 0, fmt.Errorf("journal content %d: %w", seq, err)
 	}
 	if err := t.appendFeed(e, seq, mut); err != nil {
@@ -274,7 +275,7 @@ func (t *Tx) appendFeed(e Entry, seq, mut int64) error {
 }
 
 func (t *Tx) putFeed(e Entry, scope string, seq, mut, gone int64) error {
-	_, err := t.ses.Exec(`INSERT INTO journal_feed (record,collection,scope,seq,mut,gone) VALUES (?,?,?,?,?,?)
+	err := t.ses.Later(nil, `INSERT INTO journal_feed (record,collection,scope,seq,mut,gone) VALUES (?,?,?,?,?,?)
 		ON CONFLICT (record,collection,scope) DO UPDATE SET seq=excluded.seq, mut=excluded.mut, gone=excluded.gone`,
 		e.Record, e.Collection, scope, seq, mut, gone)
 	if err != nil {

@@ -92,7 +92,7 @@ func (t *Tx) PutReceipt(c Receipt) error {
 		rest = string(raw)
 	}
 	t.unseen.received(c.Device, c.N, c.Stamp)
-	_, err := t.ses.Exec(`INSERT INTO journal_receipt (`+receiptColumns+`) VALUES (?,?,?,?,?,?,?,?,?)`,
+	err := t.ses.Later(nil, `INSERT INTO journal_receipt (`+receiptColumns+`) VALUES (?,?,?,?,?,?,?,?,?)`,
 		c.Device, c.N, c.Content, stamp, c.Corrected, c.At, c.Verdict.Verdict, c.Verdict.Seq, rest)
 	if err != nil {
 		return fmt.Errorf("journal receipt: %w", err)

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/pocketbase/dbx"
+
+	"github.com/fieldpost/fieldpost/internal/prepared"
 )
 
 // Statements keeps statements prepared for the one connection that writes, from
@@ -65,10 +67,11 @@ func (s *Statements) find(text string) *sql.Stmt {
 // Session runs statements in one transaction; each text is prepared at most
 // once. It is not safe for several goroutines.
 type Session struct {
-	ex   dbx.Executor
-	tx   *sql.Tx // nil: not a transaction
-	kept *Statements
-	live map[string]*sql.Stmt
+	ex     dbx.Executor
+	tx     *sql.Tx // nil: not a transaction
+	kept   *Statements
+	live   map[string]*sql.Stmt
+	beside bool // writes may run beside whoever makes them
 }
 
 // NewSession begins a session in a transaction that the caller opened. kept may
@@ -124,6 +127,35 @@ func (s *Session) Exec(text string, args ...any) (sql.Result, error) {
 		return nil, err
 	}
 	return stmt.Exec(args...)
+}
+
+// Beside lets the writes of Later run while the transaction goes on: for who
+// writes much that nobody reads before the commit.
+func (s *Session) Beside() *Session {
+	s.beside = s.tx != nil
+	return s
+}
+
+// Later runs a write whose outcome is not waited for (see prepared.Later): its
+// error may come from any statement after it, or from the commit. one is the
+// error of a write that does not change exactly one row, nil: it may change any
+// number. The caller does not change the values after the call.
+func (s *Session) Later(one error, text string, args ...any) error {
+	var res sql.Result
+	var err error
+	if s.beside {
+		res, err = s.tx.ExecContext(prepared.Later(one), text, args...)
+	} else {
+		res, err = s.Exec(text, args...)
+	}
+	if err != nil || one == nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n != 1 {
+		err = one
+	}
+	return err
 }
 
 // Query runs a query. The caller closes the rows before the next statement.

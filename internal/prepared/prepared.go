@@ -7,6 +7,8 @@
 // SQLite does when the schema changes under a prepared statement (it prepares it
 // anew, with its new columns) holds here as well. A limit that is a bare question
 // mark is planned by its value, and so prepared anew with each: write ?+0.
+//
+// Writes of a transaction may also run beside whoever makes them: see Later.
 package prepared
 
 import (
@@ -85,10 +87,12 @@ type statement interface {
 // goroutine at a time uses a connection, its rows included.
 type conn struct {
 	inner
-	most  int
-	asked func(text string)
-	kept  map[string]*list.Element // of *kept
-	order *list.List               // last used first
+	most    int
+	asked   func(text string)
+	kept    map[string]*list.Element // of *kept
+	order   *list.List               // last used first
+	reading int                      // rows that are open
+	lane    lane
 }
 
 type kept struct {
@@ -99,7 +103,7 @@ type kept struct {
 
 // Close closes what is kept with the connection.
 func (c *conn) Close() error {
-	var errs []error
+	errs := []error{c.arrive()}
 	for e := c.order.Front(); e != nil; e = e.Next() {
 		errs = append(errs, e.Value.(*kept).stmt.Close())
 	}
@@ -198,6 +202,12 @@ func (c *conn) drop(k *kept) error {
 
 // ExecContext runs a statement that gives no rows.
 func (c *conn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	if l, ok := ctx.(later); ok {
+		return c.later(l, text, args)
+	}
+	if err := c.arrive(); err != nil {
+		return nil, err
+	}
 	k, err := c.take(ctx, text)
 	if err != nil {
 		return nil, err
@@ -214,24 +224,36 @@ func (c *conn) ExecContext(ctx context.Context, text string, args []driver.Named
 
 // QueryContext runs a query; its statement is busy until the rows are closed.
 func (c *conn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.arrive(); err != nil {
+		return nil, err
+	}
 	k, err := c.take(ctx, text)
 	if err != nil {
 		return nil, err
 	}
 	if k == nil {
-		return c.inner.QueryContext(ctx, text, args)
+		found, err := c.inner.QueryContext(ctx, text, args)
+		return c.open(found, nil, err)
 	}
 	found, err := k.stmt.QueryContext(ctx, args)
-	if err != nil {
+	return c.open(found, k, err)
+}
+
+// open gives the rows of a query, counted while they are read. k is the kept
+// statement that they are of; nil: it is not kept.
+func (c *conn) open(found driver.Rows, k *kept, err error) (driver.Rows, error) {
+	if err == nil {
+		typed, ok := found.(typedRows)
+		if ok {
+			c.reading++
+			return &rows{typedRows: typed, conn: c, kept: k}, nil
+		}
+		err = errors.Join(fmt.Errorf("keep statements: rows of %T can't", found), found.Close())
+	}
+	if k != nil {
 		_ = c.done(k, err) // the first error says more
-		return nil, err
 	}
-	typed, ok := found.(typedRows)
-	if !ok {
-		err := errors.Join(fmt.Errorf("keep statements: rows of %T can't", found), found.Close())
-		return nil, errors.Join(err, c.done(k, err))
-	}
-	return &rows{typedRows: typed, conn: c, kept: k}, nil
+	return nil, err
 }
 
 // typedRows is all that SQLite's rows can tell.
@@ -266,9 +288,13 @@ func (r *rows) Close() error {
 		return nil
 	}
 	r.closed = true
+	r.conn.reading--
 	err := r.typedRows.Close()
 	if err != nil {
 		r.failed = err
+	}
+	if r.kept == nil {
+		return err
 	}
 	if end := r.conn.done(r.kept, r.failed); err == nil {
 		err = end

@@ -54,7 +54,7 @@ func (t *Tx) insert(w *Writer, it thing, values access.Values) error {
 	if err != nil {
 		return fmt.Errorf("insert %s %s: %w", it.collection, it.id, err)
 	}
-	if _, err := t.session.Exec(tb.insert, row...); err != nil {
+	if err := t.session.Later(nil, tb.insert, row...); err != nil {
 		return fmt.Errorf("insert %s %s: %w", it.collection, it.id, err)
 	}
 	values["id"] = it.id

@@ -64,7 +64,7 @@ func (s *Store) Transact(fn func(tx *Tx) error) (err error) {
 			return nil
 		})
 		db := app.NonconcurrentDB()
-		session := journal.NewSession(db, &s.statements)
+		session := journal.NewSession(db, &s.statements).Beside()
 		tx := &Tx{Tx: journal.BeginIn(db, session), store: s, app: app, cache: map[string]*core.Record{}, session: session, tables: map[string]*table{}}
 		s.mutations.Store(app.TxInfo(), tx.Tx)
 		defer s.mutations.Delete(app.TxInfo())
