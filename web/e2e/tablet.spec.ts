@@ -1,7 +1,9 @@
 // Two people, one tablet: what one wrote goes up through the other, who learns
 // nothing of it.
 import { expect, test } from '@playwright/test';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
 import { Desk } from './rig/desk.ts';
 import { Gateway } from './rig/gateway.ts';
 import { Phone } from './rig/phone.ts';
@@ -73,6 +75,122 @@ test('[R12] [SEALED] A is locked, B unlocks, signal is back: A\'s report arrives
     await tablet.on();
     await become(1, '1111');
     await expect(tablet.rows('state.seen')).toHaveCount(1);
+    expect(tablet.errors).toEqual([]);
+  } finally {
+    await tablet.browser.kill();
+    await way.stop();
+    await server.stop();
+  }
+});
+
+/** A picture that no other is like, in any part of it. */
+const noise = async (page: Page): Promise<Buffer> => Buffer.from(await page.evaluate(() => {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 1200, height: 900 });
+  const on = canvas.getContext('2d')!;
+  const drawn = on.createImageData(1200, 900);
+  for (let at = 0; at < drawn.data.length; at += 65_536) crypto.getRandomValues(new Uint8Array(drawn.data.buffer, at, Math.min(65_536, drawn.data.length - at)));
+  for (let at = 3; at < drawn.data.length; at += 4) drawn.data[at] = 255;
+  on.putImageData(drawn, 0, 0);
+  return canvas.toDataURL('image/jpeg', 0.9).split(',')[1]!;
+}), 'base64');
+
+/** The photos that a server holds. */
+const kept = (server: Server): Buffer[] => {
+  const folder = join(server.dir, 'media');
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((f) => join(folder, f)).filter((f) => statSync(f).isFile()).map((f) => readFileSync(f));
+  } catch {
+    return [];
+  }
+};
+
+/** Pieces of a picture from all over it, each enough to know it by. */
+const pieces = (photo: Buffer): Buffer[] => Array.from({ length: 40 }, (_, i) => photo.subarray(1000 + i * Math.floor((photo.length - 2000) / 40)).subarray(0, 24));
+
+test('[R12] [PHOTO-7] A is locked with a photo, B unlocks, signal is back: it arrives, though the browser is killed on the way, and neither B\'s session nor the disk has held the picture', async () => {
+  const server = await Server.start();
+  const way = await Gateway.before(() => server.url);
+  const tablet = await new Phone(way.url).on(`/#invite=${await server.invite()}`);
+  try {
+    await tablet.enrol('1111');
+    await server.command('allow', 'photos', '--organization', 'Night Outreach');
+    const { page } = tablet;
+    await tablet.button('settings').click();
+    await tablet.button('set.lockNow').click();
+    await page.goto(`${way.url}/#invite=${await server.invite()}`);
+    await tablet.enrol('2222', false);
+    await tablet.button('settings').click();
+    await tablet.button('set.lockNow').click();
+    const become = async (n: number, pin: string): Promise<void> => {
+      await tablet.button('lock.other').click();
+      await tablet.row(tablet.t('lock.person', { n })).click();
+      await tablet.unlock(pin);
+    };
+    await become(1, '1111');
+    await tablet.online();
+    await tablet.stop();
+    await tablet.chip('vehicle.van').check();
+    const take = page.getByLabel(tablet.t('photo.take', { kind: tablet.t('photo.vehicle') }));
+    await expect(take).toHaveCount(1);
+    way.down = true;
+    await take.setInputFiles({ name: 'IMG_1.jpg', mimeType: 'image/jpeg', buffer: await noise(page) });
+    await expect(page.getByRole('img', { name: tablet.t('photo.one', { n: 1, kind: tablet.t('photo.vehicle') }) })).toBeVisible();
+    await tablet.done();
+    await expect(tablet.rows('state.waiting')).toHaveCount(1);
+    await tablet.button('exit').click();
+
+    await page.reload();
+    const from = way.passed.length;
+    const patches = () => way.passed.slice(from).filter((p) => p.method === 'PATCH');
+    let cut = 0;
+    way.meet = (method) => {
+      if (method !== 'PATCH' || cut > 0 || patches().length < 3) return undefined;
+      cut = patches().length;
+      way.down = true;
+      return { status: 502, type: 'text/html', body: 'gone' };
+    };
+    way.down = false;
+    await become(2, '2222');
+    await expect.poll(() => cut, { timeout: 30_000 }).toBe(3);
+    await tablet.browser.kill();
+    expect(kept(server)).toEqual([]);
+    way.down = false;
+    await tablet.on();
+    await become(2, '2222');
+    await expect.poll(() => kept(server).length, { timeout: 30_000 }).toBe(1);
+    await expect(tablet.says('home.nothing')).toBeVisible();
+    await expect(tablet.page.getByRole('img')).toHaveCount(0);
+
+    const [photo] = kept(server);
+    const bits = pieces(photo!);
+    // Each byte once: the bytes as they lie, a nonce, a tag, filled to 64 KiB.
+    const sealed = Math.ceil(photo!.length / 65_536) * 65_536 + 28;
+    expect(patches().filter((_, i) => i !== cut - 1).reduce((n, p) => n + p.body.length, 0)).toBe(sealed);
+    for (const p of way.passed.slice(from)) for (const bit of bits) expect(p.body.includes(bit) || p.answer.includes(bit), p.path).toBe(false);
+    const desk = await Desk.open(server.url, await server.invite('coordinator'));
+    const [record] = await desk.device.records('attachments');
+    expect(record?.fields['stored']).not.toBe('');
+    expect(way.passed.slice(from).map((p) => p.path).join()).not.toContain(record!.id);
+
+    await tablet.button('exit').click();
+    await tablet.browser.stop();
+    expect((await traces(tablet.browser.profile, bits)).found).toEqual([]);
+    await tablet.on();
+    await become(1, '1111');
+    await expect(tablet.rows('state.received')).toContainText(`${tablet.t('photo.count', { n: 1 })}: ${tablet.t('state.received')}`);
+    // The control: the same picture in a store that seals nothing is found.
+    await tablet.page.evaluate((text) => new Promise<void>((resolve, reject) => {
+      const open = indexedDB.open('plain');
+      open.onupgradeneeded = () => open.result.createObjectStore('photos');
+      open.onerror = () => reject(open.error as DOMException);
+      open.onsuccess = () => {
+        const tx = open.result.transaction('photos', 'readwrite');
+        tx.objectStore('photos').put(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), 1);
+        tx.oncomplete = () => { open.result.close(); resolve(); };
+      };
+    }), photo!.toString('base64'));
+    await tablet.browser.stop();
+    expect((await traces(tablet.browser.profile, bits)).found).not.toEqual([]);
     expect(tablet.errors).toEqual([]);
   } finally {
     await tablet.browser.kill();

@@ -1,4 +1,4 @@
-// Looks for a text in everything below a folder, in every form that a browser
+// Looks for a text, or bytes, in everything below a folder, in every form that a browser
 // may have written it in.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,9 +24,10 @@ function* forms(value: Buffer): Generator<Buffer> {
   }
 }
 
-export async function traces(folder: string, text: string): Promise<Traces> {
+/** `what`: a text, or any of some bytes. */
+export async function traces(folder: string, what: string | Buffer[]): Promise<Traces> {
   const out: Traces = { files: 0, values: 0, found: [] };
-  const wanted = [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')];
+  const wanted = typeof what === 'string' ? [Buffer.from(what, 'utf8'), Buffer.from(what, 'utf16le')] : what;
   const holds = (b: Buffer): boolean => wanted.some((w) => b.includes(w));
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
