@@ -93,21 +93,36 @@ func (d *Device) Collections() ([]string, error) {
 // changes, as id and version. A record that is there only for a waiting change
 // of its own (PULL-4) is among them; a check (PULL-8) leaves it out.
 func (d *Device) Confirmed(collection string) (map[string]int64, error) {
-	all := map[string]int64{}
+	all, err := d.confirmed(" WHERE collection = ?", collection)
+	if err == nil && all[collection] == nil {
+		return map[string]int64{}, nil
+	}
+	return all[collection], err
+}
+
+// AllConfirmed is Confirmed of every collection that holds such records, all of
+// them at one moment.
+func (d *Device) AllConfirmed() (map[string]map[string]int64, error) { return d.confirmed("") }
+
+func (d *Device) confirmed(where string, args ...any) (map[string]map[string]int64, error) {
+	all := map[string]map[string]int64{}
 	ctx := context.Background()
 	err := d.store.read(ctx, "read view", func(tx *sql.Tx, _ *state) error {
-		rows, err := tx.QueryContext(ctx, "SELECT id, seq FROM records WHERE collection = ?", collection)
+		rows, err := tx.QueryContext(ctx, "SELECT collection, id, seq FROM records"+where, args...)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var id string
+			var collection, id string
 			var seq int64
-			if err := rows.Scan(&id, &seq); err != nil {
+			if err := rows.Scan(&collection, &id, &seq); err != nil {
 				return err
 			}
-			all[id] = seq
+			if all[collection] == nil {
+				all[collection] = map[string]int64{}
+			}
+			all[collection][id] = seq
 		}
 		return rows.Err()
 	})

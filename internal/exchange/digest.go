@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -19,7 +18,11 @@ import (
 // pull ever gives: a device is then told that something is wrong, and there is.
 func digests(sight *records.Sight) (map[string]wire.Digest, map[string]map[string]int64, error) {
 	out, shown := map[string]wire.Digest{}, map[string]map[string]int64{}
-	for name := range access.Table {
+	filled, err := sight.Filled()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range filled {
 		versions, err := sight.Versions(name)
 		if err != nil {
 			return nil, nil, err

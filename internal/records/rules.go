@@ -11,10 +11,18 @@ import (
 // ApplyRules gives every collection of the access table the rules of the
 // table, and so undoes what anybody changed by hand.
 func ApplyRules(app core.App) error {
+	all, err := app.FindAllCollections()
+	if err != nil {
+		return fmt.Errorf("apply rules: %w", err)
+	}
+	byName := make(map[string]*core.Collection, len(all))
+	for _, c := range all {
+		byName[c.Name] = c
+	}
 	for name, row := range access.Table {
-		c, err := app.FindCollectionByNameOrId(name)
-		if err != nil {
-			return fmt.Errorf("apply rules: %s: %w", name, err)
+		c := byName[name]
+		if c == nil {
+			return fmt.Errorf("apply rules: %s: there is no such collection", name)
 		}
 		if RulesHold(c, row) {
 			continue

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pocketbase/dbx"
 
@@ -65,7 +66,7 @@ func (v *server) ids(collection string) []string {
 	return ids
 }
 
-func collections() []string { return sortedKeys(access.Table) }
+var collections = sync.OnceValue(func() []string { return sortedKeys(access.Table) })
 
 // shipped tells of content: nobody writes it in a run, and one role sees one
 // list of it.
@@ -113,7 +114,7 @@ func (r *run) checkBodies(l *letter, got *wire.PullAnswer) {
 				token, err = r.server.s.Store.Token(r.server.app, l.p.person, asked.Device)
 			}
 			if err == nil {
-				lists[c.Collection], err = r.server.list(token, c.Collection)
+				lists[c.Collection], err = r.list(l.p, token, c.Collection)
 			}
 			if err != nil {
 				r.fail(11, "%s: what the list API shows cannot be read: %v", l.p.name, err)
@@ -196,15 +197,21 @@ func (r *run) compareView(p *phone, extra, missing int) (shown map[string]map[st
 		}
 	}
 	shown = map[string]map[string]map[string]any{}
+	views, err := p.d.AllConfirmed()
+	if err != nil {
+		return nil, err
+	}
+	for c := range views {
+		if !slices.Contains(collections(), c) {
+			r.fail(extra, "%s (%s) holds records of %s, which is no collection", p.name, p.role, c)
+		}
+	}
 	filled := r.server.filled()
 	for _, c := range collections() {
 		if shown[c], err = r.listed(p, token, c, filled); err != nil {
 			return nil, err
 		}
-		view, err := p.d.Confirmed(c)
-		if err != nil {
-			return nil, err
-		}
+		view := views[c]
 		for _, id := range sortedKeys(view) {
 			if shown[c][id] == nil && !held[c+"/"+id] {
 				r.fail(extra, "%s (%s) still has %s %s", p.name, p.role, c, r.recordName(c, id))
@@ -222,6 +229,7 @@ func (r *run) compareView(p *phone, extra, missing int) (shown map[string]map[st
 // checkAll checks what must hold when all is quiet.
 func (r *run) checkAll() error {
 	r.checkServer()
+	r.forgetContent()
 	for _, p := range r.living() {
 		if p.person == "" || !r.ready(p) {
 			continue
@@ -286,7 +294,11 @@ func (r *run) checkRest(p *phone) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range collections() {
+	held, err := p.d.Collections() // the view of any other is empty
+	if err != nil {
+		return err
+	}
+	for _, c := range held {
 		all, err := p.d.Records(c)
 		if err != nil {
 			return err

@@ -2,17 +2,23 @@ package simulate
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
 )
 
-// listed is what the list API shows a phone's person of a collection. Content is
-// asked for once a role, and a table without rows shows nothing to anybody.
+// listed is what the list API shows a phone's person of a collection. A table
+// without rows shows nothing to anybody.
 func (r *run) listed(p *phone, token, collection string, filled map[string]bool) (map[string]map[string]any, error) {
 	if !filled[collection] {
 		return map[string]map[string]any{}, nil
 	}
+	return r.list(p, token, collection)
+}
+
+// list asks the list API; for content once a role.
+func (r *run) list(p *phone, token, collection string) (map[string]map[string]any, error) {
 	key := string(p.role) + " " + collection
 	if got := r.content[key]; got != nil {
 		return got, nil
@@ -22,6 +28,14 @@ func (r *run) listed(p *phone, token, collection string, filled map[string]bool)
 		r.content[key] = got
 	}
 	return got, err
+}
+
+// forgetContent lets content be asked for once more for the role of one phone,
+// another with the next seed: that it is there still, whatever has happened.
+func (r *run) forgetContent() {
+	all := r.living()
+	role := string(all[r.script.Seed%uint64(len(all))].role) + " "
+	maps.DeleteFunc(r.content, func(key string, _ map[string]map[string]any) bool { return strings.HasPrefix(key, role) })
 }
 
 // filled names the collections that have rows.

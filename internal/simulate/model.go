@@ -429,12 +429,12 @@ func (m *model) checkReads(p *phone) error {
 			left[ref.Collection+"/"+ref.ID] = true
 		}
 	}
-	for _, c := range collections() {
-		view, err := p.d.Confirmed(c)
-		if err != nil {
-			return err
-		}
-		for id, seq := range view {
+	views, err := p.d.AllConfirmed()
+	if err != nil {
+		return err
+	}
+	for _, c := range sortedKeys(views) {
+		for id, seq := range views[c] {
 			if left[c+"/"+id] {
 				delete(m.reads[p], c+"/"+id)
 				continue
