@@ -18,4 +18,5 @@ func bindReports(r *router.Router[*core.RequestEvent], s *wiring.Services) {
 	g.POST("/tips", httpapi.Handle(s.API.AddTip))
 	r.GET("/api/fieldpost/duty", httpapi.Handle(s.API.Duty))
 	r.GET("/api/fieldpost/counts", httpapi.Handle(s.API.Counts))
+	r.GET("/api/fieldpost/partners", httpapi.Handle(s.API.Partners))
 }

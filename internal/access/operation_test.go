@@ -113,6 +113,19 @@ func TestOperations(t *testing.T) {
 		j.at(j.ends)
 		rig.Want(t, claim("").Code, wire.CodeNotAllowed)
 	})
+	t.Run("[OPS-8] [ACCESS] an organization that is taken off ends what its people see by the roster, at that write, and put on again begins it", func(t *testing.T) {
+		j := newJoint(t)
+		j.at(j.begins)
+		rig.Want(t, []string{j.sees(j.guest), j.sees(j.cop)}, []string{all, "operation site "})
+		with := func(d *rig.Device, organizations ...any) wire.Verdict {
+			return d.Do(rig.Update("operations", j.operation, j.Entries(), map[string]any{"organizations": organizations}))
+		}
+		rig.Want(t, with(j.guest, j.other).Code, wire.CodeNotAllowed) // it is not theirs to change
+		rig.Want(t, with(j.keisha, j.police).Verdict, wire.Applied)
+		rig.Want(t, []string{j.sees(j.guest), j.sees(j.outsider), j.sees(j.cop)}, []string{"", "", "operation site "})
+		rig.Want(t, with(j.keisha, j.police, j.other).Verdict, wire.Applied)
+		rig.Want(t, []string{j.sees(j.guest), j.sees(j.cop)}, []string{all, "operation site "})
+	})
 	t.Run("[OPS-4] [PULL-4] [PULL-6] a device sweeps what it had of an operation at its next pull, and a held pull hears of the end", func(t *testing.T) {
 		j := newJoint(t)
 		j.at(j.begins)

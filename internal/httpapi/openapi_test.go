@@ -229,6 +229,7 @@ func TestOpenAPI(t *testing.T) {
 		c.duty(e)
 		c.photos(e)
 		c.counts(e)
+		c.partners(e)
 		c.exports(e)
 	})
 	t.Run("[DOC] each code that it promises was seen, on its path", func(t *testing.T) {

@@ -95,7 +95,8 @@ type on struct{ operations, sites string }
 // onNow gives the people whose record says something else than the operations
 // and rosters do at a time, with what they do. Workers are on theirs from when
 // they are put on the roster: who stands without signal when it begins has to
-// know of it by then. It shows them no report of anybody else.
+// know of it by then. It shows them no report of anybody else. Who is on a
+// roster is on the operation only as long as their organization takes part.
 func (s *Store) onNow(app core.App, now int64) (map[string]on, error) {
 	var rows []struct {
 		Person    string                  `db:"person"`
@@ -104,7 +105,8 @@ func (s *Store) onNow(app core.App, now int64) (map[string]on, error) {
 		Sites     types.JSONArray[string] `db:"sites"`
 	}
 	err := app.NonconcurrentDB().NewQuery(`SELECT r.person AS person, u.role AS role, o.id AS operation, o.sites AS sites FROM {{rosters}} r JOIN {{operations}} o ON o.id=r.operation
-		JOIN {{users}} u ON u.id=r.person WHERE (o.begins<={:now} OR u.role='worker') AND o.ends>{:now} AND u.[[left]]='' ORDER BY o.id`).Bind(dbx.Params{"now": stored(now)}).All(&rows)
+		JOIN {{users}} u ON u.id=r.person WHERE (o.begins<={:now} OR u.role='worker') AND o.ends>{:now} AND u.[[left]]=''
+		AND (u.organization=o.organization OR EXISTS (SELECT 1 FROM json_each(o.organizations) t WHERE t.value=u.organization)) ORDER BY o.id`).Bind(dbx.Params{"now": stored(now)}).All(&rows)
 	if err != nil {
 		return nil, fmt.Errorf("read rosters: %w", err)
 	}
@@ -190,10 +192,6 @@ func checkOperation(d *draft) error {
 	return nil
 }
 
-// mayBeOn are the roles that a roster takes: site staff and managers are never
-// on one (R8).
-var mayBeOn = []access.Role{access.Worker, access.Coordinator, access.LawEnforcement, access.Provider}
-
 // prepareRoster completes a place on a roster. Who runs the operation puts
 // anybody on it whose organization takes part; each other one its own people.
 func (s *Store) prepareRoster(app core.App, w *Writer, d *draft) error {
@@ -217,7 +215,7 @@ func (s *Store) prepareRoster(app core.App, w *Writer, d *draft) error {
 	switch {
 	case w.Person != nil && w.Person.Organization != runs && !(in(w.Person.Organization) && w.Person.Organization == person.Organization):
 		return refuse(wire.CodeNotAllowed, "The operation is not your organization's, or the person is not.")
-	case !slices.Contains(mayBeOn, person.Role):
+	case !slices.Contains(access.OnRosters, person.Role):
 		return refuse(wire.CodeNotAllowed, "People of that role are on no roster.")
 	case !in(person.Organization):
 		return invalid("The person's organization does not take part in the operation.")
