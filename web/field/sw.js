@@ -3,7 +3,10 @@
 // to the network as if this were not here.
 const VERSION = '__VERSION__';
 const FILES = [/* __FILES__ */];
-self.addEventListener('install', (e) => e.waitUntil(caches.open(VERSION).then((c) => c.addAll(FILES.map((f) => new Request(f, { cache: 'reload' }))))));
+// Where a browser can, it takes them from the cache by itself: a cold start waits for no worker.
+const routes = (e) => e.addRoutes?.(FILES.map((pathname) => ({ condition: { urlPattern: new URLPattern({ pathname, search: '', baseURL: location.origin }), requestMethod: 'GET' }, source: { cacheName: VERSION } }))).catch(() => undefined);
+const kept = () => caches.open(VERSION).then((c) => c.addAll(FILES.map((f) => new Request(f, { cache: 'reload' }))));
+self.addEventListener('install', (e) => e.waitUntil(Promise.all([routes(e), kept()])));
 self.addEventListener('activate', (e) => e.waitUntil(caches.keys().then((all) => Promise.all(all.filter((n) => n !== VERSION).map((n) => caches.delete(n)))).then(() => self.clients.claim())));
 self.addEventListener('message', (e) => { if (e.data === 'update') self.skipWaiting(); });
 self.addEventListener('fetch', (e) => {
