@@ -30,6 +30,25 @@ export type Trouble = '' | 'lost' | 'newer';
 export type Refused = { ok: false; why: 'offline' | 'invalid' | 'expired' | 'used' | 'exists' | 'wait' | 'failed' | 'full' | 'lost'; n: number };
 
 const LAST = 'last';
+const HERE = 'people/';
+
+/** Who was on this phone when the store was read last; nobody where that is not known. It says what lies open in the store as well, and nothing else. */
+function lastHere(app: string): Person[] {
+  try {
+    const all = JSON.parse(localStorage.getItem(HERE + app) ?? '[]') as Person[];
+    return all.filter((p) => typeof p.id === 'string' && typeof p.label === 'string' && Number.isSafeInteger(p.digits));
+  } catch {
+    return []; // spoiled: the store knows
+  }
+}
+
+function noteHere(app: string, people: string): void {
+  try {
+    if (localStorage.getItem(HERE + app) !== people) localStorage.setItem(HERE + app, people);
+  } catch {
+    // A full disk: the next start waits for the store.
+  }
+}
 
 const refusals: Record<string, Refused['why']> = {
   invite_invalid: 'invalid', invite_expired: 'expired', invite_used: 'used', device_exists: 'exists',
@@ -82,9 +101,12 @@ export class Gate<S> {
   #vaults: Vaults | undefined;
   readonly #app: Opener<S>;
 
+  /** Until the store has answered, who is here is who was here last: a lock screen stands at once, and what is typed there is tried by the store. */
   constructor(app: Opener<S>) {
     this.#app = app;
     this.#db = new Database(app.name);
+    this.people = lastHere(app.name);
+    this.person = this.#lastOf(this.people);
     this.#take();
   }
 
@@ -124,8 +146,16 @@ export class Gate<S> {
   }
 
   async #list(): Promise<void> {
-    this.people = (await headersOf(this.#db)).map((v) => ({ id: v.id, label: v.label, digits: v.digits ?? 0 }));
-    this.person = this.people.find((p) => p.id === localStorage.getItem(LAST)) ?? this.people[0] ?? null;
+    const people = (await headersOf(this.#db)).map((v) => ({ id: v.id, label: v.label, digits: v.digits ?? 0 }));
+    const now = JSON.stringify(people);
+    // Who is drawn already is not drawn anew.
+    if (now !== JSON.stringify(this.people)) this.people = people;
+    this.person = this.#lastOf(this.people);
+    noteHere(this.#app.name, now);
+  }
+
+  #lastOf(people: readonly Person[]): Person | null {
+    return people.find((p) => p.id === localStorage.getItem(LAST)) ?? people[0] ?? null;
   }
 
   choose(id: string): void {
