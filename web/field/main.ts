@@ -5,6 +5,7 @@ import { mount } from 'svelte';
 import App from './App.svelte';
 import { loadContent } from './content.ts';
 import { gate, inside } from './model/gate.svelte.ts';
+import { settle } from './prefs.svelte.ts';
 import { keepOffline } from './update.svelte.ts';
 
 // Who is here is looked up while the texts come.
@@ -13,7 +14,10 @@ const looked = gate.start();
 await loadContent();
 mount(App, { target: document.body });
 void looked;
-// Behind the first picture, and not in its way: it is here before a PIN is typed, and who types it asks for it too.
-requestAnimationFrame(() => setTimeout(() => inside().catch(() => undefined), 200));
-// The app works without it; only the next cold start needs it. Settings shows the version.
-keepOffline().catch(() => undefined);
+// Behind the first picture, and not in its way. What is behind the lock is here before a PIN is typed, and who types it asks for it too.
+requestAnimationFrame(() => setTimeout(() => {
+  void settle();
+  // The app works without it; only the next cold start needs it. Settings shows the version.
+  keepOffline().catch(() => undefined);
+  setTimeout(() => inside().catch(() => undefined), 200);
+}));

@@ -54,7 +54,8 @@ let chosen = false;
 // No store, or a full disk: then localStorage alone has it, as before.
 const alone = () => undefined;
 
-void lasting().then((last) => {
+/** Takes what was chosen last where localStorage had not yet got it to the disk: seldom, and so after the first picture. */
+export const settle = (): Promise<void> => lasting().then((last) => {
   if (!last || chosen || last === localStorage.getItem(key)) return;
   Object.assign(prefs, JSON.parse(last) as Prefs);
   localStorage.setItem(key, last);

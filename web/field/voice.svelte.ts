@@ -4,10 +4,16 @@ import type { Locale } from '../ui/text.ts';
 // would hear every item that somebody listens to.
 let voices: SpeechSynthesisVoice[] = $state.raw([]);
 const load = () => (voices = globalThis.speechSynthesis?.getVoices().filter((v) => v.localService) ?? []);
-load();
-globalThis.speechSynthesis?.addEventListener('voiceschanged', load);
+let looked = false;
+/** Looks for them once somebody asks: a cold start does not. */
+function look(): void {
+  if (looked) return;
+  looked = true;
+  globalThis.speechSynthesis?.addEventListener('voiceschanged', load);
+  queueMicrotask(load);
+}
 
-const of = (locale: Locale) => voices.find((v) => v.lang.toLowerCase().startsWith(locale));
+const of = (locale: Locale) => { look(); return voices.find((v) => v.lang.toLowerCase().startsWith(locale)); };
 
 export const voice = {
   /** Whether the device has a voice of its own for a language. */
@@ -24,6 +30,6 @@ export const voice = {
   },
   /** Stops; quick exit and lock call it. */
   stop(): void {
-    globalThis.speechSynthesis?.cancel();
+    if (looked) globalThis.speechSynthesis?.cancel();
   },
 };
