@@ -245,6 +245,7 @@ func (r *run) checkAll() error {
 	r.checkReplay()
 	r.checkClocks()
 	r.checkQuarantine()
+	r.checkNewcomers()
 	if err := r.checkTwins(); err != nil {
 		return err
 	}

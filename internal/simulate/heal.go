@@ -50,11 +50,15 @@ func (r *run) round() (busy int, err error) {
 		return 0, err
 	}
 	for _, p := range r.living() {
-		if p.person == "" || p.head != 0 && p.head == r.headNow() {
+		if p.head != 0 && p.head == r.headNow() {
 			continue // nothing of its own and nothing new
 		}
 		if err := r.clean(p); err != nil {
 			return 0, err
+		}
+		if p.person == "" && p.err != nil {
+			p.head = r.headNow() // and says so: checkNewcomers looks at whether it may
+			continue
 		}
 		if p.d == nil || p.err != nil && !p.shut() {
 			busy++

@@ -134,6 +134,9 @@ func (m *model) answered(l *letter, a *answer) {
 	if l.path == "/api/sync/push" || l.path == "/api/sync/pull" {
 		m.checkSignedOut(l, a.status, body)
 	}
+	if l.enrols() {
+		m.enrolled(l, a, body)
+	}
 	switch {
 	case l.path == "/api/sync/push" && a.status == http.StatusOK:
 		l.p.moved = true

@@ -202,6 +202,9 @@ func (r *run) ask(l *letter) answer {
 		l.receipts = r.receiptsOf(l)
 		l.p.lastBatch = l.mutations()
 	}
+	if l.enrols() {
+		l.admitted = r.admitted(l.p.invite)
+	}
 	body, header := l.body, l.header
 	if r.tamper.Request != nil {
 		if other := r.tamper.Request(r, l.p, l.path, l.plainBody()); other != nil {

@@ -25,7 +25,7 @@ func idFrom(g *rand.Rand) string {
 
 // save lets the phone's person save something, N times.
 func (r *run) save(s *Step, p *phone) error {
-	if !r.ready(p) {
+	if p.person == "" || !r.ready(p) {
 		return nil
 	}
 	g := rand.New(rand.NewPCG(s.Seed, uint64(p.i)))

@@ -44,10 +44,12 @@ type phone struct {
 	syncedAt  time.Time // of the last sync without fault
 	lastBatch int       // mutations of the last push
 	pushes    int       // that the server answered in this sync
-	limit     int       // mutations a push that it was told to keep to, 0: the server's own
-	turned    int       // pushes with something in them that were turned away
-	heard     int64     // the server's newest seq at the last answer
-	heardHash string    // of the journal there
+	invite    string    // of who was not there at the beginning
+	invited   time.Time
+	limit     int    // mutations a push that it was told to keep to, 0: the server's own
+	turned    int    // pushes with something in them that were turned away
+	heard     int64  // the server's newest seq at the last answer
+	heardHash string // of the journal there
 	markHash  string
 	mark      int64 // the same, at the last sync that was noted
 }
@@ -158,6 +160,11 @@ func (p *phone) enrol(ctx context.Context, invite string) error {
 
 // sync is what the phone does when there is coverage.
 func (p *phone) sync() error {
+	if p.person == "" {
+		if err := p.enter(); err != nil {
+			return err
+		}
+	}
 	_, err := p.d.Sync(context.Background())
 	return err
 }

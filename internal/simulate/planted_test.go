@@ -93,7 +93,7 @@ func mutations(fn func(r *run, p *phone, list []any) []any) *Tamper {
 // sqlOnServer says of some statements that they were done.
 func sqlOnServer(skip func(r *run, query string) bool) *Tamper {
 	return &Tamper{ServerSQL: func(r *run, query string, _ []any) (string, bool) {
-		return "", r.server != nil && len(r.phones) == r.script.Phones && skip(r, query)
+		return "", r.server != nil && len(r.phones) >= r.script.Phones && skip(r, query)
 	}}
 }
 
@@ -390,6 +390,31 @@ func TestPlantedFaults(t *testing.T) {
 				return status, nil
 			}}
 		}},
+		{27, "[INV-27] somebody is enrolled and told that the server is busy", 0, newcomer, func() *Tamper {
+			return &Tamper{Status: func(_ *run, p *phone, path string, status int) (int, []byte) {
+				if path == "/api/sync/enroll" && status == 200 && p.invite != "" {
+					return 503, []byte(`{"status":503,"message":"x","data":{},"code":"busy","hint":"x","retry":"later"}`)
+				}
+				return status, nil
+			}}
+		}},
+		{27, "[INV-27] an invite is used up, and no device is made", 0, newcomer, func() *Tamper {
+			return sqlOnServer(func(r *run, q string) bool { return len(r.phones) > r.script.Phones && inserts(q, "devices") })
+		}},
+		{4, "[INV-4] a phone that tries again enrols as another one", 0, newcomer, func() *Tamper {
+			tries := 0
+			return &Tamper{Request: func(_ *run, p *phone, path string, body []byte) []byte {
+				if path != "/api/sync/enroll" || p.invite == "" {
+					return nil
+				}
+				tries++
+				return edited(body, func(m map[string]any) bool {
+					device := m["device"].(map[string]any)
+					device["id"] = fmt.Sprintf("%.14s%d", device["id"], tries)
+					return true
+				})
+			}}
+		}},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			script := Plan(f.seed)
@@ -425,7 +450,7 @@ func TestPlantedFaults(t *testing.T) {
 	})
 	for name, script := range map[string]func() *Script{"moved": moved, "rivals": rivals, "restored": restored, "wrongClock": wrongClock, "twins": twins,
 		"again": again, "once": once, "neighbours": neighbours, "twice": twice, "deleted": deleted, "asleep": asleep, "aged": aged, "batches": batches,
-		"quota": quota, "crowded": crowded, "carried": carried, "claims": claims} {
+		"quota": quota, "crowded": crowded, "carried": carried, "claims": claims, "newcomer": newcomer} {
 		t.Run("[INV-28] the script holds and repeats itself when no rule is broken: "+name, func(t *testing.T) {
 			one, err := play(t, script(), nil, *trace)
 			report(t, script(), one, err)

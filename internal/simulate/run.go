@@ -102,6 +102,7 @@ type letter struct {
 	within  context.Context // what the server waits with, nil: for ever
 
 	receipts map[int64]bool // of a push: the numbers that had receipts before
+	admitted admitted       // of a newcomer's enrolment: what its invite had led to before
 }
 
 // reply is what a phone gets: an answer, perhaps cut, or none.

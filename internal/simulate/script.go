@@ -52,6 +52,7 @@ const (
 	Revoke   = "revoke"   // the phone's device is signed out
 	Strain   = "strain"   // the server has too much to do until Calm, What says what of
 	Calm     = "calm"     // and has not any more
+	Enrol    = "enrol"    // somebody new enrols
 	Carry    = "carry"    // what the phone holds is handed in through With's, sealed; with an odd N also what was refused
 )
 
@@ -99,6 +100,7 @@ func Plan(seed uint64) *Script {
 	planCarry(g, s)
 	planRivals(g, s)
 	planStrain(g, s)
+	planNewcomer(s)
 	return s
 }
 

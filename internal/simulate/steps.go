@@ -124,6 +124,8 @@ func (r *run) step(s *Step) error {
 		if p != nil {
 			err = r.carry(s, p)
 		}
+	case Enrol:
+		err = r.enrol(s)
 	case Revoke:
 		if p != nil {
 			err = r.revoke(p)
@@ -203,6 +205,9 @@ func (r *run) sync(s *Step) error {
 		if err := a.p.fallen(); err != nil {
 			return err
 		}
+		if a.p.person == "" {
+			continue
+		}
 		if err := r.model.synced(a.p, len(s.Faults) == 0); err != nil {
 			return err
 		}
@@ -225,6 +230,9 @@ func (r *run) clean(p *phone) error {
 	p.pushes = 0
 	r.drive(&Step{}, act{p, p.sync})
 	r.note("%s synced: %s", p.name, r.saying(p.err))
+	if p.person == "" {
+		return nil
+	}
 	r.checkBatches(p, st.Waiting)
 	return r.model.synced(p, true)
 }
@@ -258,7 +266,7 @@ func (r *run) restWrite(s *Step) error {
 		token, err = r.server.superuser()
 	} else {
 		p := r.phone(s.Who)
-		if p == nil || !r.ready(p) {
+		if p == nil || p.person == "" || !r.ready(p) {
 			return nil
 		}
 		who = p.name

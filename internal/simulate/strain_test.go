@@ -30,6 +30,14 @@ func claims() *Script {
 		{Do: Save, What: "first", Who: 1, Seed: 3}, {Do: Save, What: "first", Who: 2, Seed: 4}, {Do: Sync, With: []int{1, 2}, Together: true, Seed: 5}}}
 }
 
+// newcomer: somebody enrols while the server turns most requests away, and again
+// when the answer was lost.
+func newcomer() *Script {
+	sync := func(faults ...Fault) Step { return Step{Do: Sync, Who: 2, With: []int{2}, Seed: 3, Faults: faults} }
+	return &Script{Phones: 2, Steps: []Step{{Do: Strain, What: Busy}, {Do: Enrol, Seed: 1}, sync(), sync(), sync(), {Do: Calm},
+		sync(Fault{At: 1, Kind: CutAfter}), sync(), {Do: Save, What: "site", Who: 2, Seed: 5}, sync()}}
+}
+
 // What a server that has too much to do answers, and what becomes of what people
 // saved meanwhile: nothing is lost or done twice, and when it is over everything
 // is there. happened must be in the log.
@@ -50,6 +58,10 @@ func TestOverload(t *testing.T) {
 		{"[PUSH-2] [INV-2] deadline: what was done for a phone that had given up is not done again", &Script{Phones: 2, Steps: []Step{reports(4), sync(Fault{Kind: Stall}), sync()}}, []string{"waits for too long", "is over", ":applied:"}},
 		{"[PUSH-2] [INV-2] deadline: a pull that nobody waited for changes nothing", &Script{Phones: 2, Steps: []Step{reports(1), sync(Fault{At: 1, Kind: Stall}), sync()}}, []string{"waits for too long", ":applied:"}},
 		{"[PUSH-2] [INV-11] carried: what goes out through somebody else's session is there once, and the carrier sees nothing of it", carried(), []string{"p00 carries 1 of p04: ok, 1 received", ":true"}},
+		{"[ENROL-1] [INV-27] newcomer: who is turned away, and whose answer is lost, ends as one person with one device", newcomer(),
+			[]string{"enroll turned away: busy", "p02 synced: busy", "enroll answer lost", "p02 synced: ok", "p02 pushes: rewound=false 1:applied"}},
+		{"[ENROL-2] [INV-4] newcomer: whose time is over while the server is busy is told so", &Script{Phones: 2, Steps: []Step{{Do: Strain, What: Busy}, {Do: Enrol, Seed: 1},
+			{Do: Pass, N: 86400 * 4}}}, []string{"p02 synced: busy", "p02 synced: invite_expired"}},
 		{"[MERGE-4] [INV-16] claims: of two in one moment one is told that it is taken", claims(), []string{"2 pushes together", ":refused:taken:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
