@@ -1,6 +1,6 @@
 /** What the person sees: the confirmed view with own changes laid over it (PULL-5). */
 import { bodyOf, createsSeen, everyRow } from './outbox.ts';
-import { device, recordsOf, seenIDs, type DeviceRow, type OutboxRow, type RecordRow } from './rows.ts';
+import { device, OUTBOX, recordsOf, SEEN, seenIDs, SETTLED, type DeviceRow, type OutboxRow, type RecordRow } from './rows.ts';
 import type { Reading } from './store.ts';
 import { wordOf, type Word } from './sync-state.ts';
 import { equalJSON } from './wire/canonical.ts';
@@ -32,7 +32,7 @@ interface Own {
 // Stored rows are never changed in place, so what was made of the same ones is
 // still right: with each tap a screen asks again, and a draft is all that changed.
 // It goes when the store forgets what it has read.
-const made = new WeakMap<ReadonlyMap<string, RecordRow>, { own: Own[]; staff: boolean; out: ViewRecord[] }>();
+const made = new WeakMap<ReadonlyMap<string, RecordRow>, { of: readonly unknown[]; own: Own[]; staff: boolean; out: ViewRecord[] }>();
 const bodies = new WeakMap<OutboxRow, NonNullable<ReturnType<typeof bodyOf>>>();
 
 // A pulled record without own changes is the same object as long as the server's version is.
@@ -42,17 +42,23 @@ const plain = new WeakMap<RecordRow, ViewRecord>();
 export async function view(tx: Reading, collection: string, id?: string): Promise<ViewRecord[]> {
   const st = await device(tx);
   const staff = st.person?.role === 'staff';
-  const own = await ownOf(tx, st, collection, id);
   if (id !== undefined) {
     const row = await tx.get<RecordRow>(recordsOf(collection), id);
-    return laidOver(own, staff, collection, id, new Map(row ? [[id, row]] : []));
+    return laidOver(await ownOf(tx, st, collection, id), staff, collection, id, new Map(row ? [[id, row]] : []));
   }
   const rows = await tx.all<RecordRow>(recordsOf(collection));
   const before = made.get(rows);
+  // A group that was not written is the same map: then no own change is looked at.
+  const of = [staff, st.pulledAcks, await tx.all(OUTBOX), await tx.all(SETTLED), await tx.all(SEEN)];
+  if (before?.of.every((x, i) => x === of[i])) return before.out;
+  const own = await ownOf(tx, st, collection, id);
   if (before && before.staff === staff && before.own.length === own.length
-    && before.own.every((o, i) => o.row === own[i]!.row && o.word === own[i]!.word && o.ahead === own[i]!.ahead)) return before.out;
+    && before.own.every((o, i) => o.row === own[i]!.row && o.word === own[i]!.word && o.ahead === own[i]!.ahead)) {
+    before.of = of;
+    return before.out;
+  }
   const out = laidOver(own, staff, collection, id, rows);
-  made.set(rows, { own, staff, out });
+  made.set(rows, { of, own, staff, out });
   return out;
 }
 
