@@ -28,6 +28,7 @@ import { sweep } from './pull.ts';
 import { checks, type Timing } from './transport.ts';
 import { PROTOCOL, timeText, type PushAnswer, type Verdict } from './wire/messages.ts';
 
+const MUCH = 50; // mutations that wait; to pack five hundred takes a cheap phone's thread 70 ms
 const MAX_FORKS = 2; // new ids in one push
 const MAX_PASSES = 3; // times through the queue: what is deferred may be ready after what followed it
 const MAX_REWINDS = 2;
@@ -68,6 +69,8 @@ export async function push(s: Session, report: PushReport, signal?: AbortSignal)
     } catch (err) {
       failure = err;
     }
+    const e = failure === undefined ? undefined : explain(failure);
+    if (e?.kind !== 'aborted') s.unheard = e?.kind === 'offline' && !e.slow;
     await noteProblem(s, failure, true);
     if (failure !== undefined) throw failure;
   }, signal);
@@ -130,7 +133,9 @@ class Pusher {
   private async askFirst(): Promise<void> {
     const rows = await this.s.store.read('look for changes of what is kept', outbox);
     const kept = new Set(rows.filter((r) => r.phase === 'acknowledged').flatMap((r) => r.touched.map(place)));
-    if (rows.some((r) => r.phase === 'waiting' && r.touched.some((t) => kept.has(place(t))))) await this.post([]);
+    const waiting = rows.filter((r) => r.phase === 'waiting');
+    // Where nobody answered last, much is not put together and packed to find that out again.
+    if ((this.s.unheard && waiting.length > MUCH) || waiting.some((r) => r.touched.some((t) => kept.has(place(t))))) await this.post([]);
   }
 
   private async pass(): Promise<void> {

@@ -29,6 +29,8 @@ export interface Session {
   page: number;
   /** The order to wipe itself that the server told last; '' for none. */
   order: string;
+  /** The last push met nobody. */
+  unheard?: boolean;
 }
 
 /** Waits; fails with `aborted` when the signal ends it. */

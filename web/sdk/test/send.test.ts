@@ -276,6 +276,28 @@ describe('sending', () => {
     expect(server.sent()).toEqual([[1, 2]]);
   });
 
+  test('[DEV-4] where nobody answered, the next push asks whether somebody does before it packs much; few go at once', async () => {
+    const met: unknown[] = [];
+    const nobody: typeof phone.net.meet = (_, init) => { met.push(init?.body); return cut(); };
+    await save(60);
+    phone.net.meet = nobody;
+    await expect(d.push()).rejects.toMatchObject({ kind: 'offline' });
+    await expect(d.push()).rejects.toMatchObject({ kind: 'offline' });
+    expect(met.map((body) => typeof body)).toEqual(['object', 'string']); // packed, and an empty push
+    expect(JSON.parse(met[1] as string)).toMatchObject({ mutations: [] });
+    server.serve(phone.net);
+    await d.push();
+    expect(server.sent().map((p) => p.length)).toEqual([0, 60]);
+    expect(new Set(await phases())).toEqual(new Set(['acknowledged']));
+
+    await save(2);
+    phone.net.meet = nobody;
+    await expect(d.push()).rejects.toMatchObject({ kind: 'offline' });
+    server.serve(phone.net);
+    await d.push();
+    expect(server.sent().slice(2).map((p) => p.length)).toEqual([2]);
+  });
+
   test.each([
     ['a page with 200', () => new Response('<html>Welcome to the hotel</html>', { headers: { 'Content-Type': 'text/html' } })],
     ['a page that says it is JSON', () => new Response('<html>', { headers: { 'Content-Type': 'application/json' } })],
