@@ -135,7 +135,7 @@ class Pusher {
     const kept = new Set(rows.filter((r) => r.phase === 'acknowledged').flatMap((r) => r.touched.map(place)));
     const waiting = rows.filter((r) => r.phase === 'waiting');
     // Where nobody answered last, much is not put together and packed to find that out again.
-    if ((this.s.unheard && waiting.length > MUCH) || waiting.some((r) => r.touched.some((t) => kept.has(place(t))))) await this.post([]);
+    if ((this.s.unheard && waiting.length > MUCH) || (kept.size > 0 && waiting.some((r) => r.touched.some((t) => kept.has(place(t)))))) await this.post([]);
   }
 
   private async pass(): Promise<void> {

@@ -67,6 +67,11 @@ export class Live implements Session {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reading: Promise<void> = Promise.resolve();
   #itemsOf: readonly unknown[] = []; // what the rows were made of
+  /** What stands beside all that waits. */
+  readonly #waits: Key = $derived.by(() => {
+    const { trouble, sending } = this.link;
+    return trouble === 'stopped' ? 'note.kept' : sending ? 'note.sending' : trouble === 'offline' ? 'note.offline' : trouble === 'portal' ? 'note.portal' : trouble === 'server' ? 'note.server' : 'note.soon';
+  });
   // Pulled content changes seldom; reading it with each tap would cost the tap.
   #content = { lists: 0, at: -1 };
 
@@ -175,8 +180,7 @@ export class Live implements Session {
 
   /** Makes the rows anew where anything that they say has changed: with ten thousand of them a tap in a draft must not. */
   async #readItems(observations: ViewRecord[], submissions: ViewRecord[]): Promise<void> {
-    const { trouble, sending } = this.link;
-    const of = [observations, submissions, this.places, this.lists, trouble, sending, locale()];
+    const of = [observations, submissions, this.places, this.lists, locale()];
     if (of.every((x, i) => x === this.#itemsOf[i])) return;
     const outbox = await this.#device.outbox();
     const put = new Map(outbox.filter((e) => e.phase === 'waiting' && e.code).flatMap((e) => e.records.map((r) => [r.id, e.code] as const)));
@@ -218,9 +222,10 @@ export class Live implements Session {
     }
     if (item.state === 'received') return { ...item, note: 'note.unopened' };
     if (item.state !== 'waiting') return item;
-    const { trouble, sending } = this.link;
     if (put === 'unconfirmed') return { ...item, note: 'note.quota' };
-    return { ...item, note: trouble === 'stopped' ? 'note.kept' : sending ? 'note.sending' : trouble === 'offline' ? 'note.offline' : trouble === 'portal' ? 'note.portal' : trouble === 'server' ? 'note.server' : 'note.soon' };
+    const waits = () => this.#waits;
+    // Looked up where it is drawn: with each try to send it is another, and ten thousand rows need not be.
+    return { ...item, get note() { return waits(); } };
   }
 
   async #askDuty(): Promise<void> {
