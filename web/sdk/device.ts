@@ -13,6 +13,7 @@ import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull
 import { emptyPushReport, meet, push, type PushReport } from './push.ts';
 import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
 import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type DeviceRow, type Phase, type RecordRow } from './rows.ts';
+import { sealAhead } from './seal.ts';
 import { authorized, enrolled, noteProblem, sleep, type Session } from './session.ts';
 import type { Store, Writing } from './store.ts';
 import { wordOf, type Status } from './sync-state.ts';
@@ -199,10 +200,12 @@ export class Device {
   // What a person has begun
 
   /** Keeps a draft. On the disk when it returns: call it at every tap. */
-  keepDraft(id: string, value: unknown): Promise<void> {
-    return this.guarded(() => this.store.write('keep draft', async (tx) => {
+  async keepDraft(id: string, value: unknown): Promise<void> {
+    const st = await this.guarded(() => this.store.write('keep draft', async (tx) => {
       tx.put(DRAFTS, id, { changed: this.watch.now().wall, value });
+      return tx.get<DeviceRow>('device', 'device');
     }));
+    if (st?.sealKey) sealAhead(st.sealKey); // a report may come of it
   }
 
   dropDraft(id: string): Promise<void> {

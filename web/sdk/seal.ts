@@ -30,9 +30,36 @@ async function read(sealKey: string): Promise<CryptoKey> {
   return suite.kem.deserializePublicKey(point.buffer);
 }
 
+type Sealing = Awaited<ReturnType<typeof suite.createSenderContext>>;
+
+const begin = async (sealKey: string): Promise<Sealing> => suite.createSenderContext({ recipientPublicKey: await publicKey(sealKey), info });
+
+let ahead: { of: string; sealing: Promise<Sealing> } | undefined;
+
+/**
+ * Makes what the next sealing needs and does not depend on what is sealed: a key
+ * pair of its own, what both sides have in common, the keys from it. That is
+ * most of a sealing's work, in sixteen of eighteen questions to the browser, one
+ * after the other; a person who presses Done need not wait for it. Used once, and never kept.
+ */
+export function sealAhead(sealKey: string): void {
+  if (ahead?.of === sealKey) return;
+  const next = ahead = { of: sealKey, sealing: begin(sealKey) };
+  next.sealing.catch(() => { if (ahead === next) ahead = undefined; }); // whoever seals finds out why
+}
+
+function sealing(sealKey: string): Promise<Sealing> {
+  const made = ahead;
+  if (made?.of !== sealKey) return begin(sealKey);
+  ahead = undefined; // each seals one text: a second would be bound to its place behind the first
+  return made.sealing;
+}
+
 /** Seals a text for the installation, bound to aad: base64url of the encapsulated key and the ciphertext. */
 export async function sealFor(sealKey: string, aad: string, text: string): Promise<string> {
-  const { enc, ct } = await suite.seal({ recipientPublicKey: await publicKey(sealKey), info }, utf8(text), utf8(aad));
+  const context = await sealing(sealKey);
+  const { enc } = context;
+  const ct = await context.seal(utf8(text), utf8(aad));
   const out = new Uint8Array(enc.byteLength + ct.byteLength);
   out.set(new Uint8Array(enc));
   out.set(new Uint8Array(ct), enc.byteLength);
