@@ -80,7 +80,7 @@ func (c *conn) later(l later, text string, args []driver.NamedValue) (driver.Res
 	}
 	c.order.MoveToFront(e)
 	c.lane.parcel = append(c.lane.parcel, write{e.Value.(*kept), args, l.one})
-	if len(c.lane.parcel) < handOver {
+	if len(c.lane.parcel) < c.parcel {
 		return promised{l.one != nil}, nil
 	}
 	if c.lane.way == nil {
@@ -88,7 +88,7 @@ func (c *conn) later(l later, text string, args []driver.NamedValue) (driver.Res
 		go c.lane.run(c.lane.way, c.lane.arrived)
 	}
 	c.lane.way <- c.lane.parcel
-	c.lane.parcel = make([]write, 0, handOver)
+	c.lane.parcel = make([]write, 0, c.parcel)
 	return promised{l.one != nil}, nil
 }
 

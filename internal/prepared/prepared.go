@@ -46,6 +46,9 @@ type Connector struct {
 	Most   int
 	// Asked is told each text that is run, for who counts them; nil: nobody.
 	Asked func(text string)
+	// Parcel is how many writes of Later go to the other goroutine at a time; 0:
+	// as many as are worth it. The simulation has few, and wants them to go.
+	Parcel int
 }
 
 // Driver is the driver below.
@@ -61,7 +64,11 @@ func (c Connector) Connect(context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("keep statements: %T can't", raw), raw.Close())
 	}
-	return &conn{inner: inner, most: c.Most, asked: c.Asked, kept: map[string]*list.Element{}, order: list.New()}, nil
+	parcel := c.Parcel
+	if parcel == 0 {
+		parcel = handOver
+	}
+	return &conn{inner: inner, most: c.Most, asked: c.Asked, parcel: parcel, kept: map[string]*list.Element{}, order: list.New()}, nil
 }
 
 // inner is what a driver's connection has to be able to do.
@@ -89,6 +96,7 @@ type conn struct {
 	inner
 	most    int
 	asked   func(text string)
+	parcel  int
 	kept    map[string]*list.Element // of *kept
 	order   *list.List               // last used first
 	reading int                      // rows that are open

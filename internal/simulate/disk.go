@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"modernc.org/sqlite"
+
+	"github.com/fieldpost/fieldpost/internal/prepared"
 )
 
 // errDead is what a process that is dead would have got from its disk: nothing.
@@ -43,7 +45,12 @@ type disk struct {
 // open gives a pool whose connections go through the disk.
 func (d *disk) open(source string) *sql.DB {
 	d.pools++
-	return sql.OpenDB(&connector{d, source, d.pools})
+	c := &connector{d, source, d.pools}
+	if d.pools != writing {
+		return sql.OpenDB(c)
+	}
+	// As the server has it: writes run beside the transaction, here from the third on.
+	return sql.OpenDB(prepared.Connector{Below: below{c}, Source: source, Most: prepared.Most, Parcel: 3})
 }
 
 // connect is open for a device's store.
@@ -75,6 +82,11 @@ type connector struct {
 	source string
 	pool   int
 }
+
+// below is a connector as a driver.
+type below struct{ c *connector }
+
+func (b below) Open(string) (driver.Conn, error) { return b.c.Connect(context.Background()) }
 
 func (c *connector) Driver() driver.Driver { return &sqlite.Driver{} }
 
@@ -135,6 +147,7 @@ type sqliteConn interface {
 	driver.ConnPrepareContext
 	driver.ExecerContext
 	driver.QueryerContext
+	driver.Pinger
 	driver.SessionResetter
 	driver.Validator
 }
@@ -222,16 +235,26 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		free()
 		return nil, err
 	}
-	return &results{rows, free}, nil
+	return &results{rows.(sqliteRows), free}, nil
+}
+
+// sqliteRows is all that SQLite's rows can tell.
+type sqliteRows interface {
+	driver.Rows
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
+	driver.RowsColumnTypeScanType
 }
 
 // results give their statement back when they are closed.
 type results struct {
-	driver.Rows
+	sqliteRows
 	free func()
 }
 
-func (r *results) Close() error { defer r.free(); return r.Rows.Close() }
+func (r *results) Close() error { defer r.free(); return r.sqliteRows.Close() }
 
 // kept tells which statements stay compiled. Compiling them anew, as
 // PocketBase's query builder does, would be a third of a run.
@@ -294,6 +317,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 
 func (c *conn) ResetSession(ctx context.Context) error { return c.inner.ResetSession(ctx) }
 func (c *conn) IsValid() bool                          { return c.inner.IsValid() }
+func (c *conn) Ping(ctx context.Context) error         { return c.inner.Ping(ctx) }
 
 // Close lets go of the statements first.
 func (c *conn) Close() error {
