@@ -5,6 +5,7 @@ import { allPages, boardPage, Tour, world } from './rig/boardtour.ts';
 import { Gateway } from './rig/gateway.ts';
 import { faults, Watch, type Way } from './rig/look.ts';
 import { Phone } from './rig/phone.ts';
+import { photoScreens } from './rig/phototour.ts';
 import { Server } from './rig/server.ts';
 import { desktop } from './rig/stage.ts';
 import { enrolSteps, fiveStates, open, places, shut } from './rig/tour.ts';
@@ -55,6 +56,44 @@ test('[R3] [R4] the field app: every screen, in both languages', async () => {
     watch.clean();
     expect(found.join('\n')).toBe('');
     expect(seen.size, [...seen].join(' ')).toBe(2 * 29);
+  } finally {
+    if (found.length > 0) console.log(found.join('\n'));
+    await phone.browser.kill();
+    await way.stop();
+    await server.stop();
+  }
+});
+
+test('[R3] [R4] [R13] photos, on every screen that shows them, in both languages', async () => {
+  const server = await Server.start();
+  const way = await Gateway.before(() => server.url);
+  const phone = await new Phone(way.url).on(`/#invite=${await server.invite()}`);
+  const { page } = phone;
+  const watch = new Watch(page, way.url);
+  const found: string[] = [];
+  const seen = new Set<string>();
+  try {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await phone.enrol();
+    await server.command('allow', 'photos', '--organization', 'Night Outreach');
+    await phone.online();
+    for (const language of ['en', 'es'] as const) {
+      if (language === 'es') {
+        await phone.button('exit').click();
+        await page.goto(way.url);
+        await phone.spanish();
+        await phone.unlock();
+      }
+      await photoScreens(phone, way, async (name) => {
+        seen.add(`${name}-${language}`);
+        found.push(...await faults(page, `${name} (${language})`, phoneWays[language]));
+      });
+    }
+    // The servers that this test stands for say what they refuse with these.
+    expect(watch.errors.filter((e) => !/status of (502|422|404)/.test(e))).toEqual([]);
+    expect(watch.foreign).toEqual([]);
+    expect(found.join('\n')).toBe('');
+    expect(seen.size, [...seen].join(' ')).toBe(2 * 9);
   } finally {
     if (found.length > 0) console.log(found.join('\n'));
     await phone.browser.kill();

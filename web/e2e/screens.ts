@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { boardPage, Tour, world } from './rig/boardtour.ts';
 import { Gateway } from './rig/gateway.ts';
 import { Phone } from './rig/phone.ts';
+import { photoScreens } from './rig/phototour.ts';
 import { small } from './rig/png.ts';
 import { Server } from './rig/server.ts';
 import { desktop } from './rig/stage.ts';
@@ -54,6 +55,38 @@ test('the field app', async () => {
     await phone.unlock();
     await open(phone, visit);
     await shut(phone, visit);
+  } finally {
+    await phone.browser.kill();
+    await way.stop();
+    await server.stop();
+  }
+});
+
+test('photos', async () => {
+  const server = await Server.start();
+  const way = await Gateway.before(() => server.url);
+  const phone = await new Phone(way.url).on();
+  const { page } = phone;
+  try {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await page.getByRole('textbox').fill(await places(server));
+    await phone.enrol();
+    await server.command('allow', 'photos', '--organization', 'Paper Lantern Outreach (invented)');
+    await phone.online();
+    for (const language of ['en', 'es'] as const) {
+      if (language === 'es') {
+        await phone.button('exit').click();
+        await page.goto(way.url);
+        await phone.spanish();
+        await phone.unlock();
+      }
+      await photoScreens(phone, way, async (name, at) => {
+        await page.evaluate(() => scrollTo(0, 0));
+        await at?.evaluate((e) => { e.scrollIntoView(); scrollBy(0, -96); }); // below what stays on top
+        writeFileSync(`${folder}/${name}-${language}.png`, small(await page.screenshot()));
+      });
+    }
   } finally {
     await phone.browser.kill();
     await way.stop();

@@ -259,7 +259,7 @@ export async function sendPhotos(s: Session, fetcher: typeof fetch, signal: Abor
   const ready = (): Promise<Ready[]> => s.store.read('look for photos', async (tx) => {
     const of = await records(tx);
     return [...await rows(tx)].filter(([id, p]) => p.phase === 'waiting' && ['acknowledged', 'settled'].includes(of.get(id)?.phase ?? ''))
-      .map(([id, p]) => ({ id, type: p.type, size: p.size, fails: p.fails }));
+      .sort(([, a], [, b]) => a.made - b.made).map(([id, p]) => ({ id, type: p.type, size: p.size, fails: p.fails }));
   });
   return s.store.locks.hold(s.store.lockName('photos'), async () => {
     if ((await ready()).length === 0) return { stored: 0, left: 0, code: '' };
