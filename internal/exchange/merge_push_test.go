@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fieldpost/fieldpost/internal/hlc"
+	"github.com/fieldpost/fieldpost/internal/journal"
 	rig "github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wire"
 )
@@ -85,6 +88,55 @@ func TestMergeOverPush(t *testing.T) {
 		w.Clock.Add(time.Minute)
 		v := b.Do(rig.Update("sites", id, base, notes("b")))
 		rig.Want(t, len(v.Conflicts), 1)
+	})
+	t.Run("[MERGE-1] [MERGE-3] [PUSH-3] of one field that both copies of a phone write the later value stands, whichever came first, and every phone has it", func(t *testing.T) {
+		for _, c := range []struct {
+			originalFirst, originalLater bool
+			conflicts                    int
+		}{
+			{false, false, 1},
+			{false, true, 1},
+			{true, true, 1},
+			// What the one that keeps the id has sent counts as the other's own, and
+			// is replaced as its own is: the journal alone has it still.
+			{true, false, 0},
+		} {
+			w.on(t)
+			id, base := w.stop(a)
+			original := w.coordinator()
+			heir := goOn(t, original)
+			w.Clock.Add(time.Hour)
+			ago := map[bool]time.Duration{true: 10 * time.Minute, false: 20 * time.Minute}
+			kept := w.edit(original, ago[c.originalLater], 0, rig.Update("sites", id, base, notes("by the original")))
+			copied := w.edit(heir, ago[!c.originalLater], 0, rig.Update("sites", id, base, notes("by the copy")))
+			if c.originalFirst {
+				original.Push(kept)
+				heir.Push(copied)
+			} else {
+				heir.Push(copied)
+				original.Push(kept)
+			}
+			stands, gave := "by the copy", "by the original"
+			if c.originalLater {
+				stands, gave = gave, stands
+			}
+			for _, d := range []*rig.Device{original, heir, b} {
+				if body := string(d.Fresh()["sites"][id]); !strings.Contains(body, `"notes":"`+stands+`"`) {
+					t.Errorf("%+v: a phone has %s", c, body)
+				}
+			}
+			conflicts := w.conflictsOf(id)
+			if len(conflicts) != c.conflicts || len(conflicts) > 0 && conflicts[0]["other"] != gave {
+				t.Errorf("%+v: %v", c, conflicts)
+			}
+			past, err := w.S.Store.Journal().History("sites", id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.conflicts == 0 && !slices.ContainsFunc(past, func(e journal.PastEntry) bool { return e.Fields["notes"] == gave }) {
+				t.Errorf("%+v: what gave way is nowhere", c)
+			}
+		}
 	})
 	t.Run("[MERGE-1] a write by REST is somebody else's", func(t *testing.T) {
 		w.on(t)
