@@ -71,9 +71,22 @@ func ValidID(s string) bool {
 	return true
 }
 
-// String gives the stamp's text.
+// String gives the stamp's text. By hand where it has its usual length: a push
+// asks for several of each mutation.
 func (s Stamp) String() string {
-	return fmt.Sprintf("%013d-%04x-%s", s.Ms, s.Counter, s.Device)
+	if s.Ms < 0 || s.Ms > 9_999_999_999_999 || s.Counter < 0 || s.Counter > MaxCounter {
+		return fmt.Sprintf("%013d-%04x-%s", s.Ms, s.Counter, s.Device)
+	}
+	const digits = "0123456789abcdef"
+	b := make([]byte, 19, 64)
+	for i, ms := 12, s.Ms; i >= 0; i, ms = i-1, ms/10 {
+		b[i] = digits[ms%10]
+	}
+	b[13], b[18] = '-', '-'
+	for i, c := 17, s.Counter; i > 13; i, c = i-1, c>>4 {
+		b[i] = digits[c&15]
+	}
+	return string(append(b, s.Device...))
 }
 
 // WithDevice is the same stamp under another name: a pseudonym for storing.
