@@ -155,7 +155,7 @@ func leftoversCommand(open Open) *cobra.Command {
 }
 
 func takeLeftover(s *wiring.Services, id string, asJSON bool) error {
-	verdicts, err := s.Exchange.TakeLeftover(context.Background(), id)
+	verdicts, err := s.TakeLeftover(context.Background(), id)
 	if err != nil {
 		return explainFault(err, "")
 	}

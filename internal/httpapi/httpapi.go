@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/devices"
 	"github.com/fieldpost/fieldpost/internal/exchange"
 	"github.com/fieldpost/fieldpost/internal/export"
@@ -151,6 +152,13 @@ func (a *API) Recover(e *core.RequestEvent) (*wire.RecoveryAnswer, error) {
 	file, err := large(a, e, wire.DecodeRecovery)
 	if err != nil {
 		return nil, err
+	}
+	// Phones carry for each other by themselves, and an entry of that would say
+	// who held a shared tablet when a staff report came (R9). A desk is a person.
+	if by := records.PersonOf(e.Auth); by.Role == access.Coordinator || by.Role == access.Admin {
+		if err := a.Store.AuditTakeIn(by.ID, by.Organization, records.FromFile, 1, len(file.Mutations)); err != nil {
+			return nil, err
+		}
 	}
 	return a.Exchange.Recover(e.Request.Context(), file)
 }

@@ -50,6 +50,11 @@ func (a *API) TakeLeftovers(e *core.RequestEvent) (*takenAnswer, error) {
 		return nil, err
 	}
 	taken := &takenAnswer{}
+	if len(all) > 0 {
+		if err := a.Store.AuditTakeIn(e.Auth.Id, records.PersonOf(e.Auth).Organization, records.FromLeftovers, len(all), 0); err != nil {
+			return nil, err
+		}
+	}
 	for _, l := range all {
 		verdicts, err := a.Exchange.TakeLeftover(e.Request.Context(), l.ID)
 		if err != nil {

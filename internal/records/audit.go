@@ -39,11 +39,12 @@ const (
 	ActAlert          = "alert"           // an on-call list was alerted of an unopened emergency
 	ActPhotoRemove    = "photo_remove"    // a photo was taken out of a report
 	ActRoster         = "roster"          // a roster, or the times, sites or organizations of an operation changed
+	ActTakeIn         = "take_in"         // a recovery file, or what wiped devices had left, was handed in
 )
 
 // Acts are all of them, in the order above.
 var Acts = []string{ActUnseal, ActSealedRead, ActExport, ActRoleChange, ActRevoke, ActWipe, ActOffboard, ActSettings,
-	ActSuperuserWrite, ActAdopt, ActRelease, ActDismiss, ActInvite, ActSignInLock, ActAlert, ActPhotoRemove, ActRoster}
+	ActSuperuserWrite, ActAdopt, ActRelease, ActDismiss, ActInvite, ActSignInLock, ActAlert, ActPhotoRemove, ActRoster, ActTakeIn}
 
 // Actors that are no person.
 const (

@@ -49,3 +49,21 @@ func (s *Store) LeftoversOf(by access.Person) ([]Leftover, error) {
 	}
 	return out, nil
 }
+
+// What was handed in, in an entry of take_in.
+const (
+	FromFile      = "file"      // a recovery file that somebody carried
+	FromLeftovers = "leftovers" // what wiped devices had left here
+)
+
+// AuditTakeIn writes down that somebody hands in what others saved, before it is
+// done. Whose it is stays out: between the reports that come by it and a device
+// or person of staff nothing may be joined (R9). items is 0 where it is not
+// known.
+func (s *Store) AuditTakeIn(actor, organization, from string, files, items int) error {
+	detail := map[string]any{"from": from, "files": files}
+	if items > 0 {
+		detail["items"] = items
+	}
+	return s.Audit(Audit{Act: ActTakeIn, Actor: actor, Organization: organization, Detail: detail})
+}

@@ -63,3 +63,16 @@ func (s *Services) Revoke(device string) (found bool, err error) {
 	})
 	return found, err
 }
+
+// TakeLeftover hands in what a wiped device left, as the server's operator. nil
+// when there is no such file.
+func (s *Services) TakeLeftover(ctx context.Context, id string) ([]wire.RecoveryVerdict, error) {
+	l, err := s.Store.Leftover(id)
+	if err != nil || l == nil {
+		return nil, err
+	}
+	if err := s.Store.AuditTakeIn(records.ActorOperator, "", records.FromLeftovers, 1, 0); err != nil {
+		return nil, err
+	}
+	return s.Exchange.TakeLeftover(ctx, id)
+}
