@@ -22,7 +22,7 @@ export const photosEn = {
   'photo.why.off': 'Your organization takes no photos any more.',
   'photo.why.gone': 'The note it belongs to, or the photo itself, was taken out.',
   'photo.why.metadata': 'It carries more than a picture. Take it again with this app.',
-  'photo.why.missing': 'Its picture is not on this phone any more: the browser has cleared it.',
+  'photo.why.missing': 'The picture is not on this phone any more: the browser has cleared it.',
   'photo.why.other': 'The server did not take it. ({code})',
   'photo.safe': { one: 'The note it belongs to is not held up.', other: 'The notes they belong to are not held up.' },
   'photo.here': 'It is kept on this phone.',

@@ -24,6 +24,9 @@ interface Way {
   signal: AbortSignal;
 }
 
+/** What is about who hands in, and not about a photo. */
+const ownTrouble = ['unauthenticated', 'token_expired', 'device_revoked', 'not_allowed'];
+
 /** What it needs of a device. */
 export interface Handing extends Way {
   ready(): Promise<Ready[]>;
@@ -91,7 +94,7 @@ export async function carryAll(h: Carrying): Promise<{ delivered: number; left: 
       }
     } catch (err) {
       if (!(err instanceof NotHanded)) throw err;
-      if (!err.code || err.status === 401 || h.signal.aborted) return { ...report, left: h.parcels.length - i };
+      if (!err.code || ownTrouble.includes(err.code) || h.signal.aborted) return { ...report, left: h.parcels.length - i };
       ({ code } = err);
       if (err.status === 404 || !lasting.includes(err.status)) { // its record is not there yet, no room, a fault
         report.left++;
