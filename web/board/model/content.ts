@@ -78,6 +78,7 @@ export interface Problem {
   sheet?: string;
   row?: number;
   column?: string;
+  header?: string;
   message: string;
   next: string;
 }
