@@ -107,7 +107,7 @@ export async function add(store: Store, watch: Watch, given: readonly NewOp[], o
       if (row.sealed.length > MAX_MUTATION_BYTES - SEALED_ENVELOPE) {
         throw badInput('too_large', 'This is more than one sealed change may hold (about 768 KiB).', 'Save it in smaller parts.');
       }
-      await carry(tx, st, row);
+      carry(tx, st, row);
       putRow(tx, row);
       return row;
     };
@@ -182,11 +182,14 @@ export function sealedMutation(row: OutboxRow): Mutation {
 export const homeOf = (sealKey: string): string => base64url(sha256(sealKey)).slice(0, 11);
 
 /** Leaves a mutation beside the vault as a signed recovery file of one, so that it gets through while the vault is locked. */
-export async function carry(tx: Writing, st: DeviceRow, row: OutboxRow): Promise<void> {
+export function carry(tx: Writing, st: DeviceRow, row: OutboxRow): void {
   if (!row.sealed) return;
+  const { n, phase } = row;
   const signed = recoveryText(st.id, [sealedMutation(row)]);
-  const file = recoveryFile(signed, await sign(await useKey(st.key), signed));
-  tx.carry(posKey(row.pos), { n: row.n, home: homeOf(st.sealKey), file, delivered: row.phase === 'acknowledged' ? 1 : 0, code: '', notBefore: 0 });
+  const home = homeOf(st.sealKey);
+  // Nothing waits for the signature but the transaction.
+  const file = useKey(st.key).then((key) => sign(key, signed)).then((signature) => recoveryFile(signed, signature));
+  tx.carry(posKey(row.pos), file.then((file) => ({ n, home, file, delivered: phase === 'acknowledged' ? 1 : 0, code: '', notBefore: 0 })));
 }
 
 /** A mutation as it goes out. */

@@ -220,7 +220,7 @@ async function reseal(tx: Writing, st: DeviceRow, row: OutboxRow): Promise<void>
   const fits = sealed.length <= MAX_MUTATION_BYTES - SEALED_ENVELOPE;
   const next = { ...row, sealed: fits ? sealed : '', sendsSealed: row.sendsSealed && fits };
   putRow(tx, next);
-  if (next.sealed && !keptElsewhere(next)) await carry(tx, st, next);
+  if (next.sealed && !keptElsewhere(next)) carry(tx, st, next);
 }
 
 /** A refusal that the server keeps whole: nobody needs to carry it there. */

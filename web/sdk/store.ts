@@ -24,8 +24,8 @@ export interface Reading {
 export interface Writing extends Reading {
   put(group: string, key: string, row: unknown): void;
   delete(group: string, key: string): void;
-  /** Keeps a carried mutation beside the vault, by the key of what it carries. */
-  carry(key: string, row: Omit<Carried, 'k' | 'vault'>): void;
+  /** Keeps a carried mutation beside the vault, by the key of what it carries. It may still be in the making while rows are sealed. */
+  carry(key: string, row: Promise<Omit<Carried, 'k' | 'vault'>>): void;
   /** Changes or drops a carried mutation. */
   carried(key: string, change: Partial<Pick<Carried, 'delivered' | 'code' | 'notBefore'>> | null): void;
   /** Changes what lies of a photo beside the vault. */
@@ -235,7 +235,7 @@ class Snapshot implements Writing {
   readonly rev: number;
   private readonly over = new Map<string, Map<string, unknown>>(); // undefined: deleted
   private readonly merges = new Map<string, Group>(); // what was read of groups with changes over them
-  private readonly carries: [string, Omit<Carried, 'k' | 'vault'>][] = [];
+  private readonly carries: [string, Promise<Omit<Carried, 'k' | 'vault'>>][] = [];
   private readonly carryChanges = new Map<string, Partial<Carried> | null>();
   private readonly photos = new Map<string, Beside>();
 
@@ -305,7 +305,8 @@ class Snapshot implements Writing {
     this.staged(group).set(key, undefined);
   }
 
-  carry(key: string, row: Omit<Carried, 'k' | 'vault'>): void {
+  carry(key: string, row: Promise<Omit<Carried, 'k' | 'vault'>>): void {
+    row.catch(() => undefined); // told when all is put together
     this.carries.push([key, row]);
     this.carryChanges.delete(key);
   }
@@ -350,7 +351,7 @@ class Snapshot implements Writing {
     const name = (key: string): string => this.sealer.name(join('carried', key));
     return {
       puts: await Promise.all(puts), deletes,
-      carries: this.carries.map(([key, row]) => ({ ...row, k: name(key), vault })),
+      carries: await Promise.all(this.carries.map(async ([key, row]) => ({ ...await row, k: name(key), vault }))),
       carryChanges: [...this.carryChanges].map(([key, change]) => [name(key), change]),
       photos: [...this.photos].map(([key, change]) => [nameBeside(this.sealer, key), change]),
     };
