@@ -94,8 +94,12 @@ func lessUTF16(a, b string) bool {
 const hexDigits = "0123456789abcdef"
 
 func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	for _, r := range s {
+	plain := 0 // nearly all of nearly every text, in one go
+	for plain < len(s) && s[plain] >= 0x20 && s[plain] < utf8.RuneSelf && s[plain] != '"' && s[plain] != '\\' {
+		plain++
+	}
+	b = append(append(b, '"'), s[:plain]...)
+	for _, r := range s[plain:] {
 		switch {
 		case r == '"':
 			b = append(b, '\\', '"')

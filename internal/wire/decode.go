@@ -198,7 +198,10 @@ func decodeMutation(raw json.RawMessage, depth int) (*Received, error) {
 	if len(raw) > MaxMutationBytes {
 		return decodeLarge(raw)
 	}
-	whole, inRange := decodeValue(raw)
+	whole, inRange := decodeValid(raw)
+	if !inRange {
+		whole, inRange = decodeValue(raw)
+	}
 	r := &Received{Size: len(raw), Weight: weigh(raw)}
 	r.Whole, _ = whole.(map[string]any)
 	n, ok := asInteger(r.Whole["n"])
