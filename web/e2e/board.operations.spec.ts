@@ -21,6 +21,7 @@ const cell = cellAt({ lat: plaza.latitude, lon: plaza.longitude });
 const exact = '39.04251, -94.59253';
 const look = process.env.FIELDPOST_E2E_LOOK; // a folder for screenshots
 const ours = 'Night Outreach';
+const second = 'Second Outreach';
 
 let server: Server;
 let way: Gateway;
@@ -47,6 +48,20 @@ const here = () => phone.page.getByRole('button', { name: new RegExp(`^${phone.t
 const section = () => board.page.getByRole('region', { name: 'Weekend', exact: true });
 const shot = async (page: Page, name: string): Promise<void> => { if (look) await page.screenshot({ path: `${look}/${name}.png`, fullPage: true }); };
 
+/** Lets the second organization take part, at the board, and puts its coordinator on the roster. */
+async function joined(effortId: string): Promise<void> {
+  await board.press('g', 'j');
+  const partner = section().getByLabel(board.t('efforts.partner'));
+  await partner.selectOption({ label: second });
+  await section().getByRole('button', { name: board.t('efforts.partner.add') }).press('Enter');
+  await expect(section().getByRole('list', { name: board.t('efforts.partners', { name: 'Weekend' }) })).toContainText(second);
+  await shot(board.page, 'efforts-partner');
+  await keeper.sync();
+  await keeper.create('rosters', { operation: effortId, person: (await guest.status()).person!.id, role: 'triage' });
+  await keeper.sync();
+  await guest.sync();
+}
+
 test.beforeAll(async () => {
   server = await Server.start();
   way = await Gateway.before(() => server.url);
@@ -55,7 +70,9 @@ test.beforeAll(async () => {
   watch = new Watch(board.page, server.url);
   phone = await new Phone(way.url).on(`/#invite=${await server.invite('worker', ours)}`, counting);
   await phone.setUp();
-  guest = await new Library({ timeout: 20_000 }).enrolled(server.url, await server.invite('coordinator', 'Second Outreach'));
+  guest = await new Library({ timeout: 20_000 }).enrolled(server.url, await server.invite('coordinator', second));
+  (await new Library({ timeout: 20_000 }).enrolled(server.url, await server.invite('law_enforcement', 'Harbor Police'))).lock();
+  (await new Library({ timeout: 20_000 }).enrolled(server.url, await server.invite('staff', 'The Cedar Inn', '--site', 'The Cedar Inn', '--served-by', 'Third Outreach'))).lock();
   keeper = await new Library({ timeout: 20_000 }).enrolled(server.url, await server.invite('coordinator', ours));
 });
 
@@ -139,15 +156,33 @@ test('[OPS-7] [R14] a phone without signal goes by its own clock; it is asked wh
   const effortId = new URL(board.page.url()).searchParams.get('operation')!;
   await guest.sync();
   expect(await guest.records('observations')).toHaveLength(0);
-  const them = (await guest.status()).person!;
-  await keeper.sync();
-  await keeper.update('operations', effortId, { organizations: [them.organization!] });
-  await keeper.create('rosters', { operation: effortId, person: them.id, role: 'triage' });
-  await keeper.sync();
-  await guest.sync();
+  await joined(effortId);
   const [seen] = await guest.records('observations');
   expect(seen?.fields).toMatchObject({ operation: effortId, grid: cell, point: null });
   expect(JSON.stringify(seen)).not.toContain('39.04');
+});
+
+test('[OPS-8] [OPS-6] [BOARD] who runs it picks partner organizations by name; one that is taken off sees nothing of it, and the audit has it', async () => {
+  const { page } = board;
+  const effortId = new URL(page.url()).searchParams.get('operation')!;
+  await board.press('g', 'j');
+  await expect(section()).toContainText(board.t('efforts.person.of', { name: second }));
+  const partner = section().getByLabel(board.t('efforts.partner'));
+  // The police are there to be picked; one's own, who takes part already, and who owns a site are not.
+  await expect(partner.locator('option')).toHaveText(['', 'Harbor Police']);
+  await section().getByRole('list', { name: board.t('efforts.partners', { name: 'Weekend' }) }).getByRole('button').press('Enter');
+  await expect(section().getByRole('list')).toHaveCount(0);
+  await expect(partner.locator('option')).toHaveText(['', 'Harbor Police', second]);
+  await expect(section().getByRole('row')).toHaveCount(2); // its people went along
+  await expect.poll(async () => { await guest.sync(); return (await guest.records('observations')).length; }).toBe(0); // the board's change is on its way
+  expect([await guest.records('operations'), await guest.records('rosters')]).toEqual([[], []]);
+  const entries = (await server.command('audit', 'export', '-')).trim().split('\n')
+    .map((l) => (JSON.parse(l) as { body?: string }).body).filter((b) => b !== undefined)
+    .map((b) => (JSON.parse(b) as { fields?: { act?: string; record?: string; detail?: { op: string; fields?: string[]; operation?: string } } }).fields ?? {})
+    .flatMap((e) => (e.act === 'roster' && e.detail && [e.record, e.detail.operation].includes(effortId) ? [e.detail] : []));
+  expect(entries.map((e) => [e.op, e.fields?.includes('organizations') ?? '']).slice(-4)).toEqual([['update', true], ['create', ''], ['update', true], ['delete', '']]);
+  await joined(effortId);
+  expect(await guest.records('observations')).toHaveLength(1);
 });
 
 test('[OPS-7] [R14] the exact place goes along where the organization has allowed it and the person adds it to this one; the effort can be taken off', async () => {
