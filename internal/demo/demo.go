@@ -39,7 +39,7 @@ var ErrNotDemo = errors.New("the folder holds an installation that is not a demo
 
 const (
 	day        = 24 * time.Hour
-	past       = 6 * day       // how long before its first start the world begins
+	past       = 14 * day      // how long before its first start the world begins
 	quiet      = 3 * time.Hour // before the first start, kept for the newest reports
 	inviteLife = 3650 * day    // from the first start; it also tells when that was
 	inviteUses = 100_000

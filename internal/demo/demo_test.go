@@ -14,6 +14,8 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/fieldpost/fieldpost/hooks"
+	"github.com/fieldpost/fieldpost/internal/access"
+	"github.com/fieldpost/fieldpost/internal/records"
 	"github.com/fieldpost/fieldpost/internal/testrig"
 	"github.com/fieldpost/fieldpost/internal/wiring"
 	_ "github.com/fieldpost/fieldpost/pb_migrations"
@@ -101,6 +103,16 @@ func (f *folder) all(collection string) []*core.Record {
 	return records
 }
 
+// organization is the id of one by its name.
+func (f *folder) organization(name string) string {
+	f.t.Helper()
+	r, err := f.app.FindFirstRecordByData("organizations", "name", name)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return r.Id
+}
+
 // cutShort is a context that ends after it was looked at some times.
 type cutShort struct {
 	context.Context
@@ -169,8 +181,8 @@ func TestPast(t *testing.T) {
 		for _, u := range f.all("users") {
 			roles[u.GetString("role")]++
 		}
-		testrig.Want(t, roles, map[string]int{"worker": workers, "staff": staffPerSite * len(sites), "manager": len(sites),
-			"coordinator": coordinators, "law_enforcement": officers, "provider": helpers, "admin": 1})
+		testrig.Want(t, roles, map[string]int{"worker": workers + neighbourly*len(neighbours), "staff": staffPerSite * len(sites), "manager": len(sites),
+			"coordinator": coordinators + len(neighbours), "law_enforcement": officers, "provider": helpers, "admin": 1})
 	})
 	t.Run("[DEMO] every organization and site says in its name that it is invented", func(t *testing.T) {
 		for _, c := range []string{"organizations", "sites"} {
@@ -196,12 +208,15 @@ func TestPast(t *testing.T) {
 	t.Run("[DEMO] one operation runs at the first start, with outreach and police on its roster, and the newest reports of outreach are of it", func(t *testing.T) {
 		found := f.all("operations")
 		testrig.Want(t, len(found), 1)
-		testrig.Want(t, len(f.all("rosters")), workers+coordinators+officers)
+		testrig.Want(t, len(f.all("rosters")), workers+coordinators+officers+neighbourly+1)
+		unknown := f.organization(neighbours[1])
 		for _, u := range f.all("users") {
 			on := []string{}
 			switch u.GetString("role") {
 			case "worker", "coordinator", "law_enforcement":
-				on = append(on, found[0].Id)
+				if u.GetString("organization") != unknown {
+					on = append(on, found[0].Id)
+				}
 			}
 			testrig.Want(t, u.GetStringSlice("operations"), on)
 		}
@@ -215,6 +230,45 @@ func TestPast(t *testing.T) {
 		}
 		if of < 3 {
 			t.Errorf("%d reports are of it", of)
+		}
+	})
+	t.Run("[DEMO] what is told across organizations is not empty, and one that takes part is shown what is of the joint effort, and no more", func(t *testing.T) {
+		first := f.organization(neighbours[0])
+		for _, u := range f.all("users") {
+			own := u.GetString("organization")
+			if u.GetString("role") != "coordinator" {
+				continue
+			}
+			counts, err := f.s.Store.Counts(u.Id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := 0
+			for _, w := range counts.Weeks {
+				told += w.Reports
+			}
+			if counts.Organizations != len(neighbours) || told == 0 {
+				t.Errorf("coordinator of %s: %d others, %d reports", own, counts.Organizations, told)
+			}
+			if own != first {
+				continue
+			}
+			who, err := f.s.Store.Person(f.app, u.Id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := map[bool]int{}
+			for _, r := range f.all("observations") {
+				if access.Table["observations"].List.Holds(*who, records.Values(r)) {
+					if r.GetString("organization") != first && r.GetString("operation") == "" {
+						t.Errorf("observation %s of another organization is shown", r.Id)
+					}
+					seen[r.GetString("organization") == first]++
+				}
+			}
+			if seen[true] < 20 || seen[false] == 0 {
+				t.Error(seen)
+			}
 		}
 	})
 	t.Run("[R19] reports have times of receipt of several days, after what happened and never younger than the start", func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fieldpost/fieldpost/client"
+	"github.com/fieldpost/fieldpost/internal/access"
 	"github.com/fieldpost/fieldpost/internal/wiring"
 )
 
@@ -113,6 +114,24 @@ func (h *history) plan() {
 		}
 	}
 	h.newest()
+	h.beside()
+}
+
+// beside is what the neighbours report: each night of two weeks, so that one
+// whole week lies between two Mondays whenever the demo begins.
+func (h *history) beside() {
+	midnight := h.t.start.Truncate(day)
+	for i := range neighbours {
+		for d := 13; d >= 0; d-- {
+			today := midnight.Add(-time.Duration(d) * day)
+			for n := range neighbourly {
+				from := today.Add(time.Duration(2+i) * time.Hour)
+				h.shift(neighbour(i, access.Worker, n), from.Add(5*time.Hour), h.outing(beat(i)), h.spread(from, from.Add(4*time.Hour), 2)...)
+			}
+		}
+	}
+	ago := func(minutes int) time.Time { return h.t.start.Add(-time.Duration(minutes) * time.Minute) }
+	h.add(ago(20), h.returning(neighbour(0, access.Worker, 0), h.outing(beat(0)), []urgency{review}, ago(45)))
 }
 
 // early tells whether a time of the plan leaves the quiet before the start.

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fieldpost/fieldpost/client"
@@ -26,10 +27,10 @@ type maker func(saved time.Time, how urgency) report
 func (h *history) outing(place site) maker {
 	return func(saved time.Time, how urgency) report {
 		seen := saved.Add(-time.Duration(h.by.IntN(25)) * time.Minute)
-		if h.by.IntN(6) == 0 {
+		if len(place.lists) > 0 && h.by.IntN(6) == 0 {
 			noticed, r := h.filled(h.by.oneOf(place.lists)+" en", saved, seen, how)
 			h.details(r.fields, place, h.by.outing(place.venue, len(noticed)))
-			h.joint(saved, r)
+			h.joint(saved, place, r)
 			return r
 		}
 		noticed := h.by.notice(h.lists["core en"].items, how)
@@ -40,14 +41,14 @@ func (h *history) outing(place site) maker {
 		r := report{saved: saved, collection: "observations", how: how,
 			fields: map[string]any{"event_time": timeText(seen), "indicators": indicators, "grid": place.grid}}
 		h.details(r.fields, place, h.by.outing(place.venue, len(noticed)))
-		h.joint(saved, r)
+		h.joint(saved, place, r)
 		return r
 	}
 }
 
 // joint puts a report under the operation if that lasts when it is saved.
-func (h *history) joint(saved time.Time, r report) {
-	if saved.After(h.t.start.Add(-before)) {
+func (h *history) joint(saved time.Time, place site, r report) {
+	if !place.alone && saved.After(h.t.start.Add(-before)) {
 		r.fields["operation"] = h.t.effort
 	}
 }
@@ -89,7 +90,9 @@ func (h *history) filled(key string, saved, seen time.Time, how urgency) ([]stri
 // details adds the fields that reports have in common; what is empty is left
 // out, as a phone does.
 func (h *history) details(fields map[string]any, place site, d client.Details) {
-	fields["site"] = h.t.sites[place.key]
+	if place.key != "" {
+		fields["site"] = h.t.sites[place.key]
+	}
 	if d.People != nil {
 		fields["people"] = *d.People
 	}
@@ -134,6 +137,9 @@ func (h *history) file(ctx context.Context, who string, back time.Time, reports 
 	verdicts, err := p.push(ctx, h.s, h.clock, back, wire.Applied)
 	if err != nil {
 		return err
+	}
+	if strings.HasPrefix(who, besides) {
+		return nil // what their coordinator does is not told
 	}
 	for i, v := range verdicts {
 		r := reports[i]

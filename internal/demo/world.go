@@ -26,6 +26,16 @@ const (
 	effort   = "First night (invented)"
 )
 
+// neighbours are small organizations beside it, so that what is told across
+// organizations is not empty. The first takes part in the operation: its
+// coordinator sees what was reported for that, and nothing else of the others.
+var neighbours = []string{"Tin Whistle Street Team (invented)", "Quiet Kettle Night Crew (invented)"}
+
+// beat is where a neighbour's people walk: a cell, and no site.
+func beat(i int) site {
+	return site{venue: truckStop, grid: []string{"9yuwd", "9yuxs"}[i], alone: i > 0}
+}
+
 // site is a place that the outreach organization serves; each belongs to an
 // organization of its own, of the same name.
 type site struct {
@@ -34,6 +44,7 @@ type site struct {
 	spanish                    int      // of its staff, how many read Spanish
 	lat, lon                   float64  // in a lake of the region: no real house is meant
 	grid                       string   // the coarse cell around it (geohash of 5)
+	alone                      bool     // who walks there is on no operation
 }
 
 const (
@@ -42,10 +53,10 @@ const (
 )
 
 var sites = []site{
-	{"marmalade", "Hotel Marmalade (invented)", hotel, "I", []string{"hotel_front", "hotel_house", "hotel_fb", "hotel_sec"}, 3, 39.410, -94.550, "9zhb0"},
-	{"teapot", "Blue Teapot Inn (invented)", hotel, "I", []string{"hotel_front", "hotel_house"}, 2, 38.905, -94.470, "9yuv6"},
-	{"mitten", "Lost Mitten Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_lot"}, 1, 39.167, -94.785, "9yuwg"},
-	{"owls", "Two Owls Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_driver", "truck_lot"}, 0, 39.020, -94.335, "9yuvv"},
+	{"marmalade", "Hotel Marmalade (invented)", hotel, "I", []string{"hotel_front", "hotel_house", "hotel_fb", "hotel_sec"}, 3, 39.410, -94.550, "9zhb0", false},
+	{"teapot", "Blue Teapot Inn (invented)", hotel, "I", []string{"hotel_front", "hotel_house"}, 2, 38.905, -94.470, "9yuv6", false},
+	{"mitten", "Lost Mitten Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_lot"}, 1, 39.167, -94.785, "9yuwg", false},
+	{"owls", "Two Owls Truck Stop (invented)", truckStop, "G", []string{"truck_cash", "truck_driver", "truck_lot"}, 0, 39.020, -94.335, "9yuvv", false},
 }
 
 // How many people of each kind there are. Five of staff a site is the least
@@ -56,6 +67,7 @@ const (
 	staffPerSite = 5
 	officers     = 2
 	helpers      = 2
+	neighbourly  = 2 // workers of a neighbour, beside one coordinator
 )
 
 // taskForce is the world in one installation.
@@ -132,19 +144,47 @@ func (b *builder) build() {
 	unit := b.make("organizations", police, map[string]any{"type": "law_enforcement"})
 	b.crew(access.LawEnforcement, officers, unit, b.w.Invites.LawEnforcement)
 	b.crew(access.Provider, helpers, b.make("organizations", provider, map[string]any{"type": "service_provider"}), b.w.Invites.Provider)
-	b.t.effort = b.make("operations", effort, map[string]any{"organization": ngo, "organizations": []string{unit},
+	takesPart := []string{unit}
+	for i, name := range neighbours {
+		o := b.make("organizations", name, map[string]any{"type": "outreach"})
+		for n := range neighbourly {
+			b.person(neighbour(i, access.Worker, n), access.Worker, o, "en")
+		}
+		b.person(neighbour(i, access.Coordinator, 0), access.Coordinator, o, "en")
+		if i == 0 {
+			takesPart = append(takesPart, o)
+		}
+	}
+	b.t.effort = b.make("operations", effort, map[string]any{"organization": ngo, "organizations": takesPart,
 		"begins": b.t.start.Add(-before), "ends": b.t.start.Add(after), "sites": slices.Sorted(maps.Values(b.t.sites))})
 	b.roster(access.Worker, workers, "outreach")
 	b.roster(access.Coordinator, coordinators, "triage")
 	b.roster(access.LawEnforcement, officers, "liaison")
+	for n := range neighbourly {
+		b.putOn(neighbour(0, access.Worker, n), "outreach")
+	}
+	b.putOn(neighbour(0, access.Coordinator, 0), "triage")
+}
+
+// besides begins the name of everybody of a neighbour: the task force's own
+// coordinators are shown none of what they report.
+const besides = "neighbour "
+
+// neighbour names somebody of a neighbour.
+func neighbour(i int, role access.Role, n int) string {
+	return fmt.Sprintf("%s%d %s %d", besides, i, role, n)
 }
 
 // roster puts the people of a role on the operation.
 func (b *builder) roster(role access.Role, n int, part string) {
 	for i := range n {
-		if b.err == nil {
-			b.err = b.tx.PutOn(b.t.effort, b.t.phones[fmt.Sprintf("%s %d", role, i)].person, part)
-		}
+		b.putOn(fmt.Sprintf("%s %d", role, i), part)
+	}
+}
+
+func (b *builder) putOn(who, part string) {
+	if b.err == nil {
+		b.err = b.tx.PutOn(b.t.effort, b.t.phones[who].person, part)
 	}
 }
 
