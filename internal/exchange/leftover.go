@@ -32,7 +32,7 @@ func (s *Service) TakeLeftover(ctx context.Context, id string) ([]wire.RecoveryV
 		if err != nil {
 			return nil, err
 		}
-		answer, err := s.Recover(ctx, file)
+		answer, err := s.Recover(ctx, file, nil)
 		if err != nil {
 			return all, err
 		}

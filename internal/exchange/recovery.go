@@ -17,16 +17,22 @@ const (
 // Whoever hands it in needs no right but to be signed in, which the caller has
 // checked, and learns what became of each mutation and nothing of what is in
 // it: not where in the history it stands either, by which a report that is
-// sealed from its reader could be told.
+// sealed from its reader could be told. genuine, if not nil, is called when the
+// file is known to be its device's, before anything of it takes effect.
 // bad_signature (also when the device is not known here), device_forked, busy,
 // quarantine_full.
-func (s *Service) Recover(ctx context.Context, file *wire.Recovery) (*wire.RecoveryAnswer, error) {
+func (s *Service) Recover(ctx context.Context, file *wire.Recovery, genuine func() error) (*wire.RecoveryAnswer, error) {
 	device, err := s.Store.FindDevice(file.Device)
 	if err != nil {
 		return nil, err
 	}
 	if device == nil || !device.Key.Verify(file.Signed, file.Signature) {
 		return nil, fault.New(fault.BadSignature, "The file is not signed by the device that it names.").WithHint(foreignFile)
+	}
+	if genuine != nil {
+		if err := genuine(); err != nil {
+			return nil, err
+		}
 	}
 	verdicts, err := s.submit(ctx, &wire.Push{Device: file.Device, Mutations: file.Mutations}, true)
 	if fault.Is(err, fault.DeviceForked) {

@@ -155,12 +155,13 @@ func (a *API) Recover(e *core.RequestEvent) (*wire.RecoveryAnswer, error) {
 	}
 	// Phones carry for each other by themselves, and an entry of that would say
 	// who held a shared tablet when a staff report came (R9). A desk is a person.
+	var audited func() error
 	if by := records.PersonOf(e.Auth); by.Role == access.Coordinator || by.Role == access.Admin {
-		if err := a.Store.AuditTakeIn(by.ID, by.Organization, records.FromFile, 1, len(file.Mutations)); err != nil {
-			return nil, err
+		audited = func() error {
+			return a.Store.AuditTakeIn(by.ID, by.Organization, records.FromFile, 1, len(file.Mutations))
 		}
 	}
-	return a.Exchange.Recover(e.Request.Context(), file)
+	return a.Exchange.Recover(e.Request.Context(), file, audited)
 }
 
 // Pull is POST /api/sync/pull.

@@ -36,6 +36,11 @@ func TestTakeInIsAudited(t *testing.T) {
 			t.Helper()
 			rig.Want(t, e.Post(by.Token, "/api/sync/recovery", file, nil), http.StatusOK)
 		}
+		bent := json.RawMessage(strings.Replace(string(file), `"n":1`, `"n":7`, 1))
+		if status := e.Post(e.keisha.Token, "/api/sync/recovery", bent, nil); status < 400 {
+			t.Fatalf("a file that its phone did not sign: %d", status)
+		}
+		rig.Want(t, e.takenIn(), []string{}) // nothing was taken in
 		hand(e.keisha)
 		rig.Want(t, e.takenIn(), []string{e.keisha.User.ID + " " + e.ngo + `  {"files":1,"from":"file","items":2}`})
 	})
