@@ -56,8 +56,13 @@ async function joined(effortId: string): Promise<void> {
   await section().getByRole('button', { name: board.t('efforts.partner.add') }).press('Enter');
   await expect(section().getByRole('list', { name: board.t('efforts.partners', { name: 'Weekend' }) })).toContainText(second);
   await shot(board.page, 'efforts-partner');
-  await keeper.sync();
-  await keeper.create('rosters', { operation: effortId, person: (await guest.status()).person!.id, role: 'triage' });
+  // The board's change is on its way.
+  const { person } = await guest.status();
+  await expect.poll(async () => {
+    await keeper.sync();
+    return (await keeper.records('operations')).find((o) => o.id === effortId)?.fields['organizations'];
+  }).toContain(person!.organization);
+  await keeper.create('rosters', { operation: effortId, person: person!.id, role: 'triage' });
   await keeper.sync();
   await guest.sync();
 }
@@ -211,6 +216,7 @@ test('[OPS-7] [R14] the exact place goes along where the organization has allowe
   await expect(tick()).not.toBeChecked();
   await phone.button('ok').click();
 
+  await board.press('g', 'q');
   await expect(board.rows).toHaveCount(1); // this one is of none
   await board.press('g', 'm');
   const where = board.page.getByRole('table', { name: board.t('map.places'), exact: true });
