@@ -13,6 +13,26 @@ import { traces } from './rig/traces.ts';
 const form = JSON.parse(readFileSync(new URL('../../content/forms/hotel_front.v2.json', import.meta.url), 'utf8')) as { 'title::en': string };
 const words = 'merlin-5e21-feldspar';
 
+/** A locks, and B enrols by a link that is opened where the page already stands, and locks. */
+async function joined(tablet: Phone, link: string): Promise<void> {
+  await lockNow(tablet);
+  await tablet.page.goto(link);
+  await tablet.enrol('2222', false);
+  await lockNow(tablet);
+}
+
+async function lockNow(tablet: Phone): Promise<void> {
+  await tablet.button('settings').click();
+  await tablet.button('set.lockNow').click();
+}
+
+/** The nth person of the tablet unlocks. */
+async function become(tablet: Phone, n: number, pin: string): Promise<void> {
+  await tablet.button('lock.other').click();
+  await tablet.row(tablet.t('lock.person', { n })).click();
+  await tablet.unlock(pin);
+}
+
 test('[R12] [SEALED] A is locked, B unlocks, signal is back: A\'s report arrives, and neither B\'s session nor a disk has held its text', async () => {
   const server = await Server.start();
   const way = await Gateway.before(() => server.url);
@@ -26,20 +46,8 @@ test('[R12] [SEALED] A is locked, B unlocks, signal is back: A\'s report arrives
 
     await tablet.enrol('1111');
     const { page } = tablet;
-    await tablet.button('settings').click();
-    await tablet.button('set.lockNow').click();
-    // B's link, opened where the page already stands.
-    await page.goto(`${way.url}/#invite=${await server.invite()}`);
-    await tablet.enrol('2222', false);
-    await tablet.button('settings').click();
-    await tablet.button('set.lockNow').click();
-
-    const become = async (n: number, pin: string): Promise<void> => {
-      await tablet.button('lock.other').click();
-      await tablet.row(tablet.t('lock.person', { n })).click();
-      await tablet.unlock(pin);
-    };
-    await become(1, '1111');
+    await joined(tablet, `${way.url}/#invite=${await server.invite()}`);
+    await become(tablet, 1, '1111');
     way.down = true;
     await tablet.list(form['title::en']);
     await tablet.item(0).getByRole('radio', { name: tablet.t('list.yes') }).check();
@@ -52,7 +60,7 @@ test('[R12] [SEALED] A is locked, B unlocks, signal is back: A\'s report arrives
     await page.reload();
     const from = way.passed.length;
     way.down = false;
-    await become(2, '2222');
+    await become(tablet, 2, '2222');
     await expect.poll(() => way.calls.filter((c) => c.startsWith('POST /api/sync/recovery')).length, { timeout: 30_000 }).toBeGreaterThan(0);
     await expect.poll(() => way.passed.filter((p) => p.path === '/api/sync/recovery').map((p) => p.answer.toString()).join(), { timeout: 20_000 }).toContain('"applied"');
     const desk = await Desk.open(server.url, await server.invite('coordinator'));
@@ -73,7 +81,7 @@ test('[R12] [SEALED] A is locked, B unlocks, signal is back: A\'s report arrives
 
     // A comes back, and learns what became of it.
     await tablet.on();
-    await become(1, '1111');
+    await become(tablet, 1, '1111');
     await expect(tablet.rows('state.seen')).toHaveCount(1);
     expect(tablet.errors).toEqual([]);
   } finally {
@@ -115,18 +123,8 @@ test('[R12] [PHOTO-7] A is locked with a photo, B unlocks, signal is back: it ar
     await tablet.enrol('1111');
     await server.command('allow', 'photos', '--organization', 'Night Outreach');
     const { page } = tablet;
-    await tablet.button('settings').click();
-    await tablet.button('set.lockNow').click();
-    await page.goto(`${way.url}/#invite=${await server.invite()}`);
-    await tablet.enrol('2222', false);
-    await tablet.button('settings').click();
-    await tablet.button('set.lockNow').click();
-    const become = async (n: number, pin: string): Promise<void> => {
-      await tablet.button('lock.other').click();
-      await tablet.row(tablet.t('lock.person', { n })).click();
-      await tablet.unlock(pin);
-    };
-    await become(1, '1111');
+    await joined(tablet, `${way.url}/#invite=${await server.invite()}`);
+    await become(tablet, 1, '1111');
     await tablet.online();
     await tablet.stop();
     await tablet.chip('vehicle.van').check();
@@ -150,13 +148,13 @@ test('[R12] [PHOTO-7] A is locked with a photo, B unlocks, signal is back: it ar
       return { status: 502, type: 'text/html', body: 'gone' };
     };
     way.down = false;
-    await become(2, '2222');
+    await become(tablet, 2, '2222');
     await expect.poll(() => cut, { timeout: 30_000 }).toBe(3);
     await tablet.browser.kill();
     expect(kept(server)).toEqual([]);
     way.down = false;
     await tablet.on();
-    await become(2, '2222');
+    await become(tablet, 2, '2222');
     await expect.poll(() => kept(server).length, { timeout: 30_000 }).toBe(1);
     await expect(tablet.says('home.nothing')).toBeVisible();
     await expect(tablet.page.getByRole('img')).toHaveCount(0);
@@ -176,7 +174,7 @@ test('[R12] [PHOTO-7] A is locked with a photo, B unlocks, signal is back: it ar
     await tablet.browser.stop();
     expect((await traces(tablet.browser.profile, bits)).found).toEqual([]);
     await tablet.on();
-    await become(1, '1111');
+    await become(tablet, 1, '1111');
     await expect(tablet.rows('state.received')).toContainText(`${tablet.t('photo.count', { n: 1 })}: ${tablet.t('state.received')}`);
     // The control: the same picture in a store that seals nothing is found.
     await tablet.page.evaluate((text) => new Promise<void>((resolve, reject) => {
