@@ -5,7 +5,7 @@ import { allPages, boardPage, Tour, world } from './rig/boardtour.ts';
 import { Gateway } from './rig/gateway.ts';
 import { faults, Watch, type Way } from './rig/look.ts';
 import { Phone } from './rig/phone.ts';
-import { photoScreens } from './rig/phototour.ts';
+import { inSpanish, photoScreens } from './rig/phototour.ts';
 import { Server } from './rig/server.ts';
 import { desktop } from './rig/stage.ts';
 import { enrolSteps, fiveStates, open, places, shut } from './rig/tour.ts';
@@ -78,12 +78,7 @@ test('[R3] [R4] [R13] photos, on every screen that shows them, in both languages
     await server.command('allow', 'photos', '--organization', 'Night Outreach');
     await phone.online();
     for (const language of ['en', 'es'] as const) {
-      if (language === 'es') {
-        await phone.button('exit').click();
-        await page.goto(way.url);
-        await phone.spanish();
-        await phone.unlock();
-      }
+      if (language === 'es') await inSpanish(phone, way);
       await photoScreens(phone, way, async (name) => {
         seen.add(`${name}-${language}`);
         found.push(...await faults(page, `${name} (${language})`, phoneWays[language]));

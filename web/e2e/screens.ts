@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { boardPage, Tour, world } from './rig/boardtour.ts';
 import { Gateway } from './rig/gateway.ts';
 import { Phone } from './rig/phone.ts';
-import { photoScreens } from './rig/phototour.ts';
+import { inSpanish, photoScreens } from './rig/phototour.ts';
 import { small } from './rig/png.ts';
 import { Server } from './rig/server.ts';
 import { desktop } from './rig/stage.ts';
@@ -75,12 +75,7 @@ test('photos', async () => {
     await server.command('allow', 'photos', '--organization', 'Paper Lantern Outreach (invented)');
     await phone.online();
     for (const language of ['en', 'es'] as const) {
-      if (language === 'es') {
-        await phone.button('exit').click();
-        await page.goto(way.url);
-        await phone.spanish();
-        await phone.unlock();
-      }
+      if (language === 'es') await inSpanish(phone, way);
       await photoScreens(phone, way, async (name, at) => {
         await page.evaluate(() => scrollTo(0, 0));
         await at?.evaluate((e) => { e.scrollIntoView(); scrollBy(0, -96); }); // below what stays on top

@@ -124,3 +124,11 @@ export async function photoScreens(phone: Phone, way: Gateway, visit: PhotoVisit
   await phone.button('practice.stop').click();
   await phone.home();
 }
+
+/** The app begun anew and unlocked, in Spanish. */
+export async function inSpanish(phone: Phone, way: Gateway): Promise<void> {
+  await phone.button('exit').click();
+  await phone.page.goto(way.url);
+  await phone.spanish();
+  await phone.unlock();
+}
