@@ -2,10 +2,10 @@
  * The store of one vault: rows in groups, all sealed. WebCrypto is asynchronous
  * and an IndexedDB transaction does not wait, so a write is made in three
  * steps: everything is computed from what was read, everything is sealed, and
- * one transaction puts it down, all or nothing. A lock keeps other writers out
- * meanwhile; the vault's revision, looked at inside that transaction, would
- * notice one that got in all the same. What is read bears its revision too, so
- * that a large group can be opened while small writes go on.
+ * one transaction puts it down, all or nothing. The vault's revision, looked at
+ * inside that transaction, notices another tab that got in meanwhile; then it is
+ * made anew, under a lock that keeps the others out. What is read bears its
+ * revision too, so that a large group can be opened while small writes go on.
  */
 import type { Carried, Cell, Database, Parcel } from './database.ts';
 import type { Table } from './tables.ts';
@@ -59,6 +59,9 @@ const vaultGone = (): SdkError => new SdkError('locked', 'vault_gone', 'This vau
 });
 
 const retries = 5;
+/** What a tab says that holds the lock and still was overtaken, and for how long, in ms, the others then ask for the lock. */
+const YIELD = 'yield';
+const PATIENCE = 2_000;
 /** Rows that are opened in one go. */
 const part = 250;
 const ROWS = ['vaults', 'cells', 'carried', 'revisions'] as const;
@@ -68,13 +71,18 @@ const join = (group: string, key: string): string => `${group}\n${key}`;
 export class Store {
   private loaded: Loaded = nothing(-1);
   private closed = false;
+  private last: Promise<unknown> = Promise.resolve();
+  private yields = 0; // Unix ms until which another tab goes first
   private readonly channel: BroadcastChannel | undefined;
   private readonly listeners = new Set<(own: boolean) => void>();
 
   constructor(private readonly db: Database, private readonly vault: string, private readonly sealer: Sealer, readonly locks: Locks) {
     if (typeof BroadcastChannel !== 'undefined') {
       this.channel = new BroadcastChannel(`${db.name}/${vault}`);
-      this.channel.onmessage = (): void => this.tell(false);
+      this.channel.onmessage = ({ data }: MessageEvent): void => {
+        if (data === YIELD) this.yields = Date.now() + PATIENCE;
+        else this.tell(false);
+      };
       // In Node an open channel would keep the process from ending.
       (this.channel as unknown as { unref?: () => void }).unref?.();
     }
@@ -110,41 +118,70 @@ export class Store {
 
   /** Reads from one state of the vault. */
   async read<T>(op: string, work: (tx: Reading) => Promise<T>): Promise<T> {
-    for (let i = 0; i < retries; i++) {
+    const once = async (): Promise<{ result: T } | null> => {
       try {
-        return await work(await this.begin(op));
+        return { result: await work(await this.begin(op)) };
       } catch (err) {
-        if (!(err instanceof Moved)) throw err;
+        if (err instanceof Moved) return null;
+        throw err;
       }
+    };
+    for (let i = 0; i < retries; i++) {
+      const done = await once();
+      if (done) return done.result;
     }
-    return this.locks.hold(this.lockName('store'), async () => work(await this.begin(op)));
+    return this.alone(once);
   }
 
   /** Computes and writes, all or nothing. When it returns, it is on the disk. */
-  async write<T>(op: string, work: (tx: Writing) => Promise<T>): Promise<T> {
-    return this.locks.hold(this.lockName('store'), async () => {
-      for (let i = 0; ; i++) {
-        // What was read or written last is nearly always how it still is, and the
-        // commit would notice; only where it was not do we ask before.
-        const assumed = i === 0 && this.loaded.rev >= 0 && !this.closed;
-        const tx = assumed ? this.over(this.loaded, op) : await this.begin(op);
-        let result: T;
-        try {
-          result = await work(tx);
-        } catch (err) {
-          if (i < retries && (err instanceof Moved || (assumed && await this.stale(op, tx)))) continue;
-          throw err;
-        }
-        try {
-          if (tx.changed) await this.commit(op, tx);
-          else if (assumed && await this.stale(op, tx)) continue;
-          return result;
-        } catch (err) {
-          this.forget();
-          if (!(err instanceof Moved) || i >= retries) throw err;
-        }
-      }
+  write<T>(op: string, work: (tx: Writing) => Promise<T>): Promise<T> {
+    return this.inTurn(async () => {
+      // What was read or written last is nearly always how it still is, and the
+      // commit notices where it is not. So neither is that asked nor the lock,
+      // which takes a cheap phone longer than all the rest of a tap.
+      const known = this.loaded.rev >= 0 && !this.closed && Date.now() >= this.yields;
+      const done = known ? await this.tried(op, this.over(this.loaded, op), work) : null;
+      return done ? done.result : this.alone(async () => this.tried(op, await this.begin(op), work));
     });
+  }
+
+  /** What works on the vault here, one after the other. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.last.then(work);
+    this.last = mine.catch(() => undefined); // told to whoever asked
+    return mine;
+  }
+
+  /** Does work while other tabs keep out, until it has a result: one that has not heard of it may still get in. */
+  private alone<T>(work: () => Promise<{ result: T } | null>): Promise<T> {
+    return this.locks.hold(this.lockName('store'), async () => {
+      for (let i = 0; i <= retries; i++) {
+        const done = await work();
+        if (done) return done.result;
+        this.channel?.postMessage(YIELD);
+      }
+      throw new Moved();
+    });
+  }
+
+  /** Computes over a state and writes; null where the vault is in another by now. */
+  private async tried<T>(op: string, tx: Snapshot, work: (tx: Writing) => Promise<T>): Promise<{ result: T } | null> {
+    let result: T;
+    try {
+      result = await work(tx);
+    } catch (err) {
+      if (err instanceof Moved || (await this.revision(op)) !== tx.rev) return null;
+      throw err;
+    }
+    if (!tx.changed) return (await this.revision(op)) === tx.rev ? { result } : null;
+    try {
+      await this.commit(op, tx);
+      return { result };
+    } catch (err) {
+      this.forget();
+      if (err instanceof Moved) return null;
+      throw err;
+    }
   }
 
   /**
@@ -152,7 +189,7 @@ export class Store {
    * keys, and what is carried for it go in one transaction.
    */
   async destroy(op: string, may: (tx: Reading) => Promise<boolean>): Promise<boolean> {
-    return this.locks.hold(this.lockName('store'), async () => {
+    return this.inTurn(() => this.locks.hold(this.lockName('store'), async () => {
       const tx = await this.begin(op);
       if (!(await may(tx).catch((err: unknown) => { if (err instanceof Moved) return false; throw err; }))) return false;
       const { db } = this;
@@ -165,7 +202,7 @@ export class Store {
         await t.revisions.delete(this.vault);
         return true;
       }));
-    });
+    }));
   }
 
   /** The sealed bytes of a photo that lies beside the vault. */
@@ -193,18 +230,12 @@ export class Store {
     return new Snapshot(this.db, this.vault, this.sealer, loaded, op);
   }
 
-  /** Whether what a work was computed from is not how the vault is. */
-  private async stale(op: string, tx: Snapshot): Promise<boolean> {
-    return (await this.revision(op)) !== tx.rev;
-  }
-
   private async commit(op: string, tx: Snapshot): Promise<void> {
     const { puts, deletes, carries, carryChanges, photos } = await tx.sealed(this.vault);
     if (this.closed) throw vaultLocked();
     const { db } = this;
     await db.run(op, () => db.transaction(photos.length > 0 ? ALL : ROWS, async (t) => {
       // Asked and written in one go: what turns out wrong takes it all back.
-      const there = t.vaults.get(this.vault);
       const revision = t.revisions.get(this.vault);
       const written = [
         t.cells.bulkPut(puts), t.cells.bulkDelete(deletes), t.carried.bulkPut(carries),
@@ -216,9 +247,11 @@ export class Store {
         ]),
         t.revisions.put({ vault: this.vault, rev: tx.rev + 1 }),
       ];
-      for (const p of [there, revision, ...written]) p.catch(() => undefined); // the first that fails is told below
-      if (!(await there)) throw vaultGone();
-      if (((await revision)?.rev ?? 0) !== tx.rev) throw new Moved();
+      for (const p of [revision, ...written]) p.catch(() => undefined); // the first that fails is told below
+      const found = await revision;
+      // A vault that is gone has none; nor has one that was never written.
+      if (!found && !(await t.vaults.get(this.vault))) throw vaultGone();
+      if ((found?.rev ?? 0) !== tx.rev) throw new Moved();
       await Promise.all<unknown>(written);
     }));
     if (this.closed) return;

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Device } from '../device.ts';
 import { vaultSealer } from '../sealer.ts';
+import type { Store } from '../store.ts';
 import type { Vaults } from '../vaults.ts';
 import { observation, Phone, PIN } from './support/phone.ts';
 import { FakeServer, url } from './support/server.ts';
@@ -76,6 +77,22 @@ describe('two tabs', () => {
       expect((await d.outbox()).map((e) => e.n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
       expect((await d.drafts()).map((x) => x.id).sort()).toEqual(['a', 'b']);
     }
+  });
+
+  test('[DEV-1] what takes long to write comes to its end beside one that writes at every moment', async () => {
+    const other = await again();
+    let tries = 0;
+    let ended = false;
+    const often = (async () => { for (let i = 0; !ended; i++) await first.keepDraft('a', i); })();
+    const { store } = other as unknown as { store: Store };
+    await store.write('take long', async (tx) => {
+      tries++;
+      await new Promise((r) => setTimeout(r, 100));
+      tx.put('drafts', 'b', { changed: 1, value: 'long' });
+    }).finally(() => { ended = true; });
+    await often;
+    expect(tries).toBeGreaterThan(1); // the control: they were in each other's way
+    expect((await first.drafts()).map((x) => x.id).sort()).toEqual(['a', 'b']);
   });
 
   test('[DEV-1] a vault that another tab has wiped takes nothing more, and says so', async () => {
