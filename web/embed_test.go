@@ -2,6 +2,8 @@ package web
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"io/fs"
 	"net/http"
@@ -42,13 +44,35 @@ func TestServe(t *testing.T) {
 		if !strings.Contains(page, "<title>Daybook</title>") || strings.Contains(strings.ToLower(page), "fieldpost") || strings.Contains(strings.ToLower(page), "traffick") {
 			t.Fatal("R11: the page before unlock is not neutral")
 		}
-		files := regexp.MustCompile(`(?:src|href)="(/[^"]+)"`).FindAllStringSubmatch(page, -1)
-		if len(files) < 4 {
+		files := regexp.MustCompile(`["\s](/[\w./-]+)`).FindAllStringSubmatch(regexp.MustCompile(`(?s)<style>.*?</style>|>\(.*?</script>`).ReplaceAllString(page, ""), -1)
+		if len(files) < 6 {
 			t.Fatalf("%d files in the page", len(files))
 		}
 		for _, f := range files {
 			if _, _, there := get(t, f[1], "gzip"); !there {
 				t.Errorf("%s is missing", f[1])
+			}
+		}
+	})
+	t.Run("[R22] what a page brings in itself is let run by its hash, and nothing else that stands in it", func(t *testing.T) {
+		const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'"
+		for path, within := range map[string]int{"/": 2, "/board": 0, "/sw.js": 0} {
+			w := httptest.NewRecorder()
+			w.Header().Set("Content-Security-Policy", policy)
+			if !Serve(w, httptest.NewRequest(http.MethodGet, path, nil)) {
+				t.Fatalf("%s is not there", path)
+			}
+			got, page := w.Header().Get("Content-Security-Policy"), w.Body.String()
+			want := policy
+			for kind, is := range map[string]string{"script": `(?s)<script[^>]*>([^<].*?)</script>`, "style": `(?s)<style[^>]*>(.*?)</style>`} {
+				for _, m := range regexp.MustCompile(is).FindAllStringSubmatch(page, -1) {
+					sum := sha256.Sum256([]byte(m[1]))
+					want = strings.Replace(want, kind+"-src 'self'", kind+"-src 'self' 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'", 1)
+					within--
+				}
+			}
+			if got != want || within != 0 || strings.Contains(got, "unsafe-inline") {
+				t.Errorf("%s: %s\n%d more were thought to be in it\nwant %s", path, got, within, want)
 			}
 		}
 	})

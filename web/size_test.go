@@ -18,6 +18,23 @@ const scriptBound = 110_000
 // never loads it, and the service worker keeps it on none (decision 0030).
 const photoBound = 8_000
 
+// gzipped is how many bytes a script has on the wire.
+func gzipped(t *testing.T, script []byte) int {
+	t.Helper()
+	var z bytes.Buffer
+	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(script); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return z.Len()
+}
+
 // weigh sums the scripts that a service worker lists: every one that its page
 // loads, at once or later.
 func weigh(t *testing.T, files fs.FS, worker string) (sum, n int) {
@@ -31,18 +48,7 @@ func weigh(t *testing.T, files fs.FS, worker string) (sum, n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var z bytes.Buffer
-		w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(data); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		sum += z.Len()
+		sum += gzipped(t, data)
 		n++
 	}
 	return sum, n
@@ -61,6 +67,18 @@ func TestScript(t *testing.T) {
 		sum, n := weigh(t, files, string(worker))
 		if n == 0 || !strings.Contains(string(worker), "/assets/field-") {
 			t.Fatalf("%d scripts in the list, and the app's own must be one", n)
+		}
+		// And what stands in the page itself.
+		page, err := fs.ReadFile(files, "field/index.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		within := regexp.MustCompile(`(?s)<script[^>]*>(.+?)</script>`).FindAllSubmatch(page, -1)
+		for _, m := range within {
+			sum += gzipped(t, m[1])
+		}
+		if len(within) != 1 {
+			t.Errorf("%d scripts in the page, and what draws first must be the one", len(within))
 		}
 		// What hands in photos is not loaded before there is one: it is weighed by itself.
 		hands, err := fs.Glob(files, "assets/hand-*.js")

@@ -12,6 +12,8 @@ import { icons } from './ui/icons.ts';
 import { counties } from './build/counties.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** Style sheets that stand in the field app's page itself. */
+const inPage = new Set<string>();
 const out = process.env.FIELDPOST_WEB_OUT ?? here('dist');
 
 /**
@@ -59,6 +61,79 @@ function apart(): Plugin {
       if (!importer || !(importer.endsWith(mark) || importer.includes('/web/board/'))) return null;
       const found = await this.resolve(source, importer.replace(mark, ''), { ...options, skipSelf: true });
       return found && !found.external && /\/(web\/(field|ui|sdk)|node_modules)\/[^?]*\.(svelte|[mc]?js|ts)$|^\0virtual:content$/.test(found.id) ? { ...found, id: found.id + mark } : found;
+    },
+  };
+}
+
+/**
+ * What a dynamic import waits for beside its script. Vite's own does this for
+ * browsers and policies too that the apps do not run in, which is 600 bytes gzip
+ * on each phone.
+ */
+function preloading(): Plugin {
+  const code = `const asked = {};
+export const __vitePreload = (load, files = []) => Promise.all(files.map((file) => asked[file] ??= new Promise((done, failed) => {
+  const href = '/' + file, style = file.endsWith('.css');
+  if (document.querySelector('link[href="' + href + '"]')) return done();
+  const link = Object.assign(document.createElement('link'), { rel: style ? 'stylesheet' : 'modulepreload', crossOrigin: '', href, onload: done });
+  link.onerror = () => { link.remove(); delete asked[file]; failed(Error(href)); };
+  document.head.append(link);
+  if (!style) done();
+}))).then(load);`;
+  return {
+    name: 'preloading',
+    apply: 'build',
+    enforce: 'pre',
+    load: (id) => (id === '\0vite/preload-helper.js' ? code : null),
+    generateBundle(_, bundle) {
+      for (const f of Object.values(bundle)) if (f.type === 'chunk' && f.code.includes('vite:preloadError')) throw new Error(`${f.fileName} has Vite's own preloading`);
+    },
+  };
+}
+
+/**
+ * The field app's page brings its style and its first script in itself: each
+ * file that the first picture waits for costs a cheap phone 20 ms. first.ts
+ * draws the lock screen as it stood, and then loads what Vite had put here. The
+ * server lets both run by their hashes.
+ */
+function firstPicture(): Plugin {
+  const isFirst = (f: { type: string; facadeModuleId?: string | null }) => f.type === 'chunk' && f.facadeModuleId === here('field/first.ts');
+  return {
+    name: 'first-picture',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler(html, { filename, bundle = {} }) {
+        if (!filename.endsWith('/field/index.html')) return html;
+        const styles: string[] = [];
+        const loads: string[] = [];
+        let app = '';
+        const bare = html.replace(/ *<(link|script)[^>]* crossorigin[^>]*>(<\/script>)?\n/g, (tag) => {
+          const [, url = ''] = /(?:href|src)="([^"]*)"/.exec(tag) ?? [];
+          if (tag.includes('rel="stylesheet"')) {
+            const file = bundle[url.slice(1)];
+            styles.push(file?.type === 'asset' ? String(file.source).trim() : '');
+            inPage.add(url.slice(1));
+          } else if (tag.includes('<script')) app = url;
+          else loads.push(url);
+          return '';
+        });
+        const script = Object.values(bundle).find(isFirst);
+        const body = '<body class="field-app">\n';
+        if (!app || script?.type !== 'chunk' || styles.length === 0 || styles.includes('') || !bare.includes(body)) throw new Error(`${filename} is not as it was thought to be`);
+        return bare.replace('</head>', () => `<style>${styles.join('')}</style>\n</head>`)
+          .replace(body, () => `${body}<script data-app="${app}" data-loads="${loads.join(' ')}">(()=>{${script.code.trim()}})()</script>\n`);
+      },
+    },
+    generateBundle: {
+      order: 'post',
+      handler(_, bundle) {
+        const chunks = Object.values(bundle).filter((f) => f.type === 'chunk');
+        for (const f of chunks) if (isFirst(f)) delete bundle[f.fileName];
+        // The board links what both have.
+        for (const css of inPage) if (chunks.filter((c) => c.viteMetadata?.importedCss.has(css)).length < 2) delete bundle[css];
+      },
     },
   };
 }
@@ -124,7 +199,7 @@ function serviceWorker(): Plugin {
         if (!chunk || files.has(name) || /\/hand-[^/]*\.js$/.test(name)) return;
         files.add(name);
         if (chunk.type !== 'chunk') return;
-        for (const css of chunk.viteMetadata?.importedCss ?? []) files.add(css);
+        for (const css of chunk.viteMetadata?.importedCss ?? []) if (!inPage.has(css)) files.add(css);
         for (const f of [...chunk.imports, ...chunk.dynamicImports]) walk(f);
       };
       for (const f of Object.values(bundle)) {
@@ -163,7 +238,7 @@ export default defineConfig({
   root: here('.'),
   base: '/',
   publicDir: here('field/public'),
-  plugins: [apart(), drawings(), svelte(), counties(here('../content/packs')), content(), browserCrypto(), calledAtStart(), serviceWorker(), compressed()],
+  plugins: [apart(), preloading(), drawings(), svelte(), counties(here('../content/packs')), content(), browserCrypto(), calledAtStart(), firstPicture(), serviceWorker(), compressed()],
   // Of these tus-js-client uses one function each.
   resolve: { alias: { 'js-base64': here('sdk/tus/base64.ts'), 'url-parse': here('sdk/tus/url.ts') } },
   define: { __VERSION__: JSON.stringify('0.1.0') },
@@ -175,7 +250,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     rollupOptions: {
-      input: { field: here('field/index.html'), board: here('board/index.html') },
+      input: { field: here('field/index.html'), first: here('field/first.ts'), board: here('board/index.html') },
       output: { chunkFileNames: (chunk) => (chunk.moduleIds.some((id) => id.endsWith('?apart')) ? 'assets/board-[name]-[hash].js' : 'assets/[name]-[hash].js') },
     },
   },

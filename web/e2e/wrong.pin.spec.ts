@@ -38,9 +38,11 @@ test('[R10] ten wrong PINs in the settings: words, rests, a warning, a wipe that
     await expect(phone.says('pin.last')).toBeVisible();
     await looked(phone, 'pin-last');
     for (let m = 0; m < 6; m++) { await page.clock.fastForward(55_000); await page.mouse.click(5, 5); }
+    await page.evaluate(() => localStorage.setItem('picture', 'a lock screen')); // of a start before
     await wrong();
     await expect(page.getByText(/^(Wiped|Borrado)\. 1 .*: [A-Z0-9]{6}$/)).toBeVisible();
     await looked(phone, 'gone-pin');
+    expect(await page.evaluate(() => localStorage.getItem('picture'))).toBeNull();
 
     await page.context().setOffline(false);
     await phone.browser.stop();

@@ -5,6 +5,7 @@ import { mount } from 'svelte';
 import App from './App.svelte';
 import { loadContent } from './content.ts';
 import { gate, inside } from './model/gate.svelte.ts';
+import { lifted, takeOver } from './model/early.ts';
 import { settle } from './prefs.svelte.ts';
 import { keepOffline } from './update.svelte.ts';
 
@@ -12,7 +13,9 @@ import { keepOffline } from './update.svelte.ts';
 const looked = gate.start();
 // Help must be there from the first screen on (R3).
 await loadContent();
+await lifted();
 mount(App, { target: document.body });
+takeOver();
 void looked;
 // Behind the first picture, and not in its way. What is behind the lock is here before a PIN is typed, and who types it asks for it too.
 requestAnimationFrame(() => setTimeout(() => {

@@ -146,7 +146,7 @@ export async function open(phone: Phone, visit: Visit): Promise<void> {
   await phone.button('help').click();
   await head(phone.t('call.title'));
   await visit('help');
-  for (const d of await page.locator('main details summary').all()) await d.click();
+  for (const d of await page.getByRole('main').locator('details summary').all()) await d.click();
   await visit('help-open');
   await back();
   await phone.row(phone.t('home.self')).click();
