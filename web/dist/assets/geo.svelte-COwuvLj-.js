@@ -1,1 +1,0 @@
-export{t as geo}from"./geo.svelte-BBz6DnNY.js";

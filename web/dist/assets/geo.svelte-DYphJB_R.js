@@ -1,0 +1,1 @@
+export{t as geo}from"./geo.svelte-BYDre7pU.js";
