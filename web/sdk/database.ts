@@ -77,6 +77,8 @@ export interface Parcel extends Pick<Carried, 'k' | 'vault' | 'home' | 'delivere
 export interface Revision {
   vault: string;
   rev: number;
+  /** The last writes, by names drawn at random, the newest first. Absent where a program of before wrote last. */
+  last?: readonly string[];
 }
 
 /** The version of the tables. */

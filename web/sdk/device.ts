@@ -1,7 +1,7 @@
 /** A device: one installation and one person, with its vault unlocked. */
 import type { Carried, Database, Parcel } from './database.ts';
 import { Watch, type Clocks } from './clock.ts';
-import { aborted, explain, SdkError, hasCode, vaultLocked } from './errors.ts';
+import { aborted, explain, SdkError, hasCode, tellAll, vaultLocked } from './errors.ts';
 import { enroll, hello, look, type SignedIn } from './enroll.ts';
 import { newKey } from './keys.ts';
 import { Keeping } from './keep.ts';
@@ -119,7 +119,7 @@ export class Device {
   }
 
   private tell(): void {
-    for (const l of [...this.listeners]) l();
+    tellAll(this.listeners);
   }
 
   private open(): void {

@@ -83,4 +83,15 @@ export const damaged = (cause: unknown): SdkError =>
     hint: 'Write a recovery file and give it to your coordinator. Then enrol this device anew.', cause,
   });
 
+/** Tells all who listen. A fault of one of them is theirs, and no failure of what they are told of. */
+export function tellAll<News extends unknown[]>(listeners: Iterable<(...news: News) => void>, ...news: News): void {
+  for (const l of [...listeners]) {
+    try {
+      l(...news);
+    } catch (err) {
+      (globalThis.reportError ?? console.error)(err);
+    }
+  }
+}
+
 export const hasCode = (err: unknown, ...codes: string[]): boolean => err instanceof SdkError && codes.includes(err.code);

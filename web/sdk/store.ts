@@ -6,13 +6,15 @@
  * inside that transaction, notices another tab that got in meanwhile; then it is
  * made anew, under a lock that keeps the others out. What is read bears its
  * revision too, so that a large group can be opened while small writes go on.
+ * The revision also names the last writes: where a connection is lost before its
+ * answer, that tells whether a write is on the disk, and nobody makes it twice.
  */
 import type { Carried, Cell, Database, Parcel } from './database.ts';
 import type { Table } from './tables.ts';
-import { damaged, SdkError, vaultLocked } from './errors.ts';
+import { damaged, SdkError, tellAll, vaultLocked } from './errors.ts';
 import type { Locks } from './locks.ts';
 import type { Sealer } from './sealer.ts';
-import type { Bytes } from './wire/bytes.ts';
+import { base64url, type Bytes } from './wire/bytes.ts';
 
 /** Rows are never changed in place: a changed row is a new one. */
 export interface Reading {
@@ -43,6 +45,7 @@ type Group = ReadonlyMap<string, unknown>;
 
 interface Loaded {
   rev: number;
+  last: readonly string[]; // the writes that led to it, the newest first
   groups: Map<string, Group>;
   opening: Map<string, Promise<Group>>; // being opened, once for all who ask
   single: Map<string, unknown>; // by group and key; undefined: known to be absent
@@ -51,17 +54,23 @@ interface Loaded {
 /** The vault was written meanwhile. */
 class Moved extends Error {}
 
-const nothing = (rev: number): Loaded => ({ rev, groups: new Map(), opening: new Map(), single: new Map() });
+const nothing = (rev: number, last: readonly string[] = []): Loaded => ({ rev, last, groups: new Map(), opening: new Map(), single: new Map() });
 
 /** Wiped by another tab, or evicted by the browser. */
 const vaultGone = (): SdkError => new SdkError('locked', 'vault_gone', 'This vault is no longer on this device.', {
   hint: 'It was wiped, or the browser has cleared its storage. Ask your coordinator for a new code.',
 });
 
+/** Made again under the lock too often: each time somebody got in who does not know of it. */
+const overtaken = (): SdkError => new SdkError('later', 'store_busy', 'Another window of this program keeps writing.', {
+  hint: 'Do it again. If that does not help, close the other windows.',
+});
+
 const retries = 5;
-/** What a tab says that holds the lock and still was overtaken, and for how long, in ms, the others then ask for the lock. */
+/** What a tab says that holds the lock and still was overtaken: the others are to ask for the lock before they write. */
 const YIELD = 'yield';
-const PATIENCE = 2_000;
+/** How many of the last writes a vault's revision names: more than others make before a lost connection is there again. */
+const NAMED = 16;
 /** Rows that are opened in one go. */
 const part = 250;
 const ROWS = ['vaults', 'cells', 'carried', 'revisions'] as const;
@@ -71,8 +80,8 @@ const join = (group: string, key: string): string => `${group}\n${key}`;
 export class Store {
   private loaded: Loaded = nothing(-1);
   private closed = false;
-  private last: Promise<unknown> = Promise.resolve();
-  private yields = 0; // Unix ms until which another tab goes first
+  private turn: Promise<unknown> = Promise.resolve();
+  private yields = false; // somebody else goes first: the next write asks for the lock
   private readonly channel: BroadcastChannel | undefined;
   private readonly listeners = new Set<(own: boolean) => void>();
 
@@ -80,7 +89,7 @@ export class Store {
     if (typeof BroadcastChannel !== 'undefined') {
       this.channel = new BroadcastChannel(`${db.name}/${vault}`);
       this.channel.onmessage = ({ data }: MessageEvent): void => {
-        if (data === YIELD) this.yields = Date.now() + PATIENCE;
+        if (data === YIELD) this.yields = true;
         else this.tell(false);
       };
       // In Node an open channel would keep the process from ending.
@@ -100,7 +109,7 @@ export class Store {
   }
 
   private tell(own: boolean): void {
-    for (const l of [...this.listeners]) l(own);
+    tellAll(this.listeners, own);
   }
 
   /** Forgets what was read and the keys. What is under way fails with `vault_locked`. */
@@ -139,7 +148,8 @@ export class Store {
       // What was read or written last is nearly always how it still is, and the
       // commit notices where it is not. So neither is that asked nor the lock,
       // which takes a cheap phone longer than all the rest of a tap.
-      const known = this.loaded.rev >= 0 && !this.closed && Date.now() >= this.yields;
+      if (this.closed) throw vaultLocked();
+      const known = this.loaded.rev >= 0 && !this.yields;
       const done = known ? await this.tried(op, this.over(this.loaded, op), work) : null;
       return done ? done.result : this.alone(async () => this.tried(op, await this.begin(op), work));
     });
@@ -147,20 +157,22 @@ export class Store {
 
   /** What works on the vault here, one after the other. */
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.last.then(work);
-    this.last = mine.catch(() => undefined); // told to whoever asked
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => undefined); // told to whoever asked
     return mine;
   }
 
   /** Does work while other tabs keep out, until it has a result: one that has not heard of it may still get in. */
   private alone<T>(work: () => Promise<{ result: T } | null>): Promise<T> {
     return this.locks.hold(this.lockName('store'), async () => {
+      this.yields = false; // who went first has ended
       for (let i = 0; i <= retries; i++) {
         const done = await work();
         if (done) return done.result;
-        this.channel?.postMessage(YIELD);
+        this.yields = true; // a read keeps no turn: writes of this tab overtake it as well
+        if (!this.closed) this.channel?.postMessage(YIELD);
       }
-      throw new Moved();
+      throw overtaken();
     });
   }
 
@@ -170,10 +182,10 @@ export class Store {
     try {
       result = await work(tx);
     } catch (err) {
-      if (err instanceof Moved || (await this.revision(op)) !== tx.rev) return null;
+      if (err instanceof Moved || (await this.revision(op)).rev !== tx.rev) return null;
       throw err;
     }
-    if (!tx.changed) return (await this.revision(op)) === tx.rev ? { result } : null;
+    if (!tx.changed) return (await this.revision(op)).rev === tx.rev ? { result } : null;
     try {
       await this.commit(op, tx);
       return { result };
@@ -193,16 +205,38 @@ export class Store {
       const tx = await this.begin(op);
       if (!(await may(tx).catch((err: unknown) => { if (err instanceof Moved) return false; throw err; }))) return false;
       const { db } = this;
-      return db.run(op, () => db.transaction(ALL, async (t) => {
-        const rev = (await t.revisions.get(this.vault))?.rev ?? 0;
-        if (rev !== tx.rev) return false;
-        await t.cells.where('v').equals(this.vault).delete();
-        for (const beside of [t.carried, t.blobs, t.parcels]) await beside.where('vault').equals(this.vault).delete();
-        await t.vaults.delete(this.vault);
-        await t.revisions.delete(this.vault);
+      try {
+        await this.surely(op, () => db.transaction(ALL, async (t) => {
+          if (((await t.revisions.get(this.vault))?.rev ?? 0) !== tx.rev) throw new Moved();
+          await t.cells.where('v').equals(this.vault).delete();
+          for (const beside of [t.carried, t.blobs, t.parcels]) await beside.where('vault').equals(this.vault).delete();
+          await t.vaults.delete(this.vault);
+          await t.revisions.delete(this.vault);
+        }), async () => !(await db.vaults.get(this.vault)));
         return true;
-      }));
+      } catch (err) {
+        if (err instanceof Moved) return false;
+        throw err;
+      }
     }));
+  }
+
+  /**
+   * Runs a write that must not be made twice. A connection that is lost takes the
+   * answer along, and perhaps not the write: then `landed` says, over a new one,
+   * whether it is on the disk. Where that cannot be asked either, it counts as failed.
+   */
+  private async surely(op: string, work: () => Promise<void>, landed: () => Promise<boolean>): Promise<void> {
+    let begun = 0;
+    try {
+      await this.db.run(op, () => {
+        begun++;
+        return work();
+      });
+    } catch (err) {
+      const unanswered = begun > 1 || (err instanceof SdkError && err.kind === 'store');
+      if (!unanswered || !(await this.db.run(op, landed).catch(() => false))) throw err;
+    }
   }
 
   /** The sealed bytes of a photo that lies beside the vault. */
@@ -211,18 +245,18 @@ export class Store {
     return (await this.db.run(op, () => this.db.blobs.get(nameBeside(this.sealer, key))))?.c;
   }
 
-  private async revision(op: string): Promise<number> {
+  private async revision(op: string): Promise<Pick<Loaded, 'rev' | 'last'>> {
     if (this.closed) throw vaultLocked();
     return this.db.run(op, async () => {
       const known = await this.db.revisions.get(this.vault);
       if (!known && !(await this.db.vaults.get(this.vault))) throw vaultGone();
-      return known?.rev ?? 0;
+      return { rev: known?.rev ?? 0, last: known?.last ?? [] };
     });
   }
 
   private async begin(op: string): Promise<Snapshot> {
-    const rev = await this.revision(op);
-    if (this.loaded.rev !== rev) this.loaded = nothing(rev);
+    const { rev, last } = await this.revision(op);
+    if (this.loaded.rev !== rev) this.loaded = nothing(rev, last);
     return this.over(this.loaded, op);
   }
 
@@ -234,7 +268,9 @@ export class Store {
     const { puts, deletes, carries, carryChanges, photos } = await tx.sealed(this.vault);
     if (this.closed) throw vaultLocked();
     const { db } = this;
-    await db.run(op, () => db.transaction(photos.length > 0 ? ALL : ROWS, async (t) => {
+    const write = base64url(crypto.getRandomValues(new Uint8Array(9)));
+    const last = [write, ...tx.last].slice(0, NAMED);
+    await this.surely(op, () => db.transaction(photos.length > 0 ? ALL : ROWS, async (t) => {
       // Asked and written in one go: what turns out wrong takes it all back.
       const revision = t.revisions.get(this.vault);
       const written = [
@@ -245,7 +281,7 @@ export class Store {
           ...(parcel === undefined ? [] : [parcel ? t.parcels.put({ ...parcel, k, vault: this.vault }) : t.parcels.delete(k)]),
           ...(delivered === undefined ? [] : [t.parcels.update(k, { delivered })]),
         ]),
-        t.revisions.put({ vault: this.vault, rev: tx.rev + 1 }),
+        t.revisions.put({ vault: this.vault, rev: tx.rev + 1, last }),
       ];
       for (const p of [revision, ...written]) p.catch(() => undefined); // the first that fails is told below
       const found = await revision;
@@ -253,9 +289,9 @@ export class Store {
       if (!found && !(await t.vaults.get(this.vault))) throw vaultGone();
       if ((found?.rev ?? 0) !== tx.rev) throw new Moved();
       await Promise.all<unknown>(written);
-    }));
+    }), async () => (await db.revisions.get(this.vault))?.last?.includes(write) ?? false);
     if (this.closed) return;
-    this.loaded = tx.settled();
+    this.loaded = tx.settled(last);
     this.channel?.postMessage(null);
     this.tell(true);
   }
@@ -266,6 +302,7 @@ const nameBeside = (sealer: Sealer, key: string): string => sealer.name(join('be
 /** One state of the vault, with what is to be written over it. */
 class Snapshot implements Writing {
   readonly rev: number;
+  readonly last: readonly string[];
   private readonly over = new Map<string, Map<string, unknown>>(); // undefined: deleted
   private readonly merges = new Map<string, Group>(); // what was read of groups with changes over them
   private readonly carries: [string, Promise<Omit<Carried, 'k' | 'vault'>>][] = [];
@@ -273,7 +310,7 @@ class Snapshot implements Writing {
   private readonly photos = new Map<string, Beside>();
 
   constructor(private readonly db: Database, private readonly vault: string, private readonly sealer: Sealer, private readonly loaded: Loaded, private readonly op: string) {
-    this.rev = loaded.rev;
+    ({ rev: this.rev, last: this.last } = loaded);
   }
 
   get changed(): boolean {
@@ -391,7 +428,7 @@ class Snapshot implements Writing {
   }
 
   /** What is known from now on. Readers of the state before keep theirs. */
-  settled(): Loaded {
+  settled(last: readonly string[]): Loaded {
     const groups = new Map(this.loaded.groups);
     const opening = new Map<string, Promise<Group>>();
     // Single rows stay known, but for a photo's bytes.
@@ -406,7 +443,7 @@ class Snapshot implements Writing {
       if (all) groups.set(group, merged(all, over));
       else for (const [key, row] of over) single.set(join(group, key), row);
     }
-    return { rev: this.rev + 1, groups, opening, single };
+    return { rev: this.rev + 1, last, groups, opening, single };
   }
 }
 

@@ -1,9 +1,10 @@
 // What a large vault costs, and what two tabs do to each other.
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Device } from '../device.ts';
 import { vaultSealer } from '../sealer.ts';
 import type { Store } from '../store.ts';
 import type { Vaults } from '../vaults.ts';
+import { loseAnswers } from './support/lost.ts';
 import { observation, Phone, PIN } from './support/phone.ts';
 import { FakeServer, url } from './support/server.ts';
 
@@ -30,6 +31,7 @@ async function again(vaults: Vaults = phone.open({
 })): Promise<Device> {
   return vaults.unlock((await vaults.list())[0]!.id, PIN);
 }
+const storeOf = (d: Device): Store => (d as unknown as { store: Store }).store;
 const save = (d: Device, note: string) => d.create('observations', observation(note));
 
 describe('a vault with many reports', () => {
@@ -84,8 +86,7 @@ describe('two tabs', () => {
     let tries = 0;
     let ended = false;
     const often = (async () => { for (let i = 0; !ended; i++) await first.keepDraft('a', i); })();
-    const { store } = other as unknown as { store: Store };
-    await store.write('take long', async (tx) => {
+    await storeOf(other).write('take long', async (tx) => {
       tries++;
       await new Promise((r) => setTimeout(r, 100));
       tx.put('drafts', 'b', { changed: 1, value: 'long' });
@@ -95,10 +96,111 @@ describe('two tabs', () => {
     expect((await first.drafts()).map((x) => x.id).sort()).toEqual(['a', 'b']);
   });
 
+  test('[DEV-1] who is asked to wait does so however long it takes', async () => {
+    const other = await again();
+    let skew = 0;
+    const { now } = Date;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + skew);
+    let tries = 0;
+    const written: Promise<void>[] = [];
+    await storeOf(other).write('take very long', async (tx) => {
+      tries++;
+      skew += 20_000;
+      written.push(first.keepDraft('a', tries)); // a tap now and then
+      await new Promise((r) => setTimeout(r, 50));
+      tx.put('drafts', 'b', { changed: 1, value: 'long' });
+    });
+    await Promise.all(written);
+    clock.mockRestore();
+    expect(tries).toBeGreaterThan(2); // the control
+    expect((await first.drafts()).map((x) => [x.id, x.value]).sort()).toEqual([['a', tries], ['b', 'long']]);
+  });
+
+  test('[DEV-1] what reads at length comes to its end beside writes at every moment, of its own tab too', async () => {
+    const other = await again();
+    for (const writer of [first, other]) {
+      let tries = 0;
+      let ended = false;
+      const often = (async () => { for (let i = 0; !ended; i++) await writer.keepDraft('a', i); })();
+      await storeOf(first).read('read at length', async (tx) => {
+        tries++;
+        for (const group of ['x', 'y', 'z']) {
+          await tx.get(group, `${tries}`);
+          await new Promise((r) => setTimeout(r, 50));
+        }
+      }).finally(() => { ended = true; });
+      await often;
+      expect(tries).toBeGreaterThan(5); // the control: without the lock it was overtaken each time
+    }
+  });
+
   test('[DEV-1] a vault that another tab has wiped takes nothing more, and says so', async () => {
     await save(first, 'one');
     await phone.open().wipe(first.vault);
     await expect(first.keepDraft('a', 1)).rejects.toMatchObject({ code: 'vault_gone' });
     await expect(save(first, 'two')).rejects.toMatchObject({ code: 'vault_gone' });
   });
+});
+
+describe('a connection that is lost after a write is on the disk, and before that is told', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test.each(['AbortError', 'UnknownError', 'InvalidStateError', 'DatabaseClosedError'])('[DEV-1] (%s) a save is told as saved, and saved once', async (name) => {
+    await first.keepDraft('a', 'begun');
+    const lost = await loseAnswers({ name });
+    const { n, ids } = await first.create('observations', observation(), { draft: 'a' });
+    expect(lost.count).toBe(1); // the control
+    expect(n).toBe(1);
+    expect((await first.outbox()).map((e) => e.n)).toEqual([1]);
+    expect((await first.records('observations')).map((r) => r.id)).toEqual(ids);
+    expect(await first.drafts()).toEqual([]);
+    expect((await save(first, 'next')).n).toBe(2);
+  });
+
+  test.each(['AbortError', 'InvalidStateError'])('[DEV-1] (%s) also when another tab has written since', async (name) => {
+    const other = await again();
+    const lost = await loseAnswers({ name, before: async () => { await save(other, 'of the other tab'); } });
+    const { n } = await save(first, 'one');
+    expect(lost.count).toBe(1);
+    expect(n).toBe(1);
+    expect((await other.outbox()).map((e) => [e.n, e.ops[0]!.fields!.note])).toEqual([[1, 'one'], [2, 'of the other tab']]);
+  });
+
+  test('[DEV-1] a photo is kept once', async () => {
+    const lost = await loseAnswers({ name: 'InvalidStateError' });
+    const id = await first.keepPhoto('a', { bytes: new Uint8Array([1, 2, 3]), kind: 'place', type: 'image/jpeg' });
+    expect(lost.count).toBe(1);
+    expect((await first.photos()).map((p) => p.id)).toEqual([id]);
+  });
+
+  test('[DEV-3] a vault that ended has ended', async () => {
+    for (const name of ['AbortError', 'InvalidStateError']) {
+      const d = await phone.enrolled(url, 'invite', name);
+      await loseAnswers({ name });
+      expect(await storeOf(d).destroy('end', async () => true)).toBe(true);
+      vi.restoreAllMocks();
+    }
+  });
+
+  test.each(['AbortError', 'UnknownError'])('[DEV-1] (%s) what is not on the disk is told as failed, and is not there', async (name) => {
+    await first.keepDraft('a', 'begun');
+    const lost = await loseAnswers({ name, written: false });
+    await expect(first.create('observations', observation(), { draft: 'a' })).rejects.toMatchObject({ code: 'store_lost' });
+    expect(lost.count).toBe(1);
+    expect(await first.outbox()).toEqual([]);
+    expect(await first.drafts()).toHaveLength(1);
+    expect((await save(first, 'next')).n).toBe(1);
+  });
+});
+
+test('[DEV-1] a screen that fails at the news of a save makes no failure of it', async () => {
+  const said = 'reportError' in globalThis ? vi.spyOn(globalThis, 'reportError') : vi.spyOn(console, 'error');
+  said.mockImplementation(() => undefined);
+  let heard = 0;
+  first.onChange(() => { throw new Error('a fault of the screen'); });
+  first.onChange(() => { heard++; });
+  expect((await save(first, 'one')).n).toBe(1);
+  expect(heard).toBeGreaterThan(0);
+  expect(said).toHaveBeenCalled(); // and it is not silent
+  said.mockRestore();
 });
