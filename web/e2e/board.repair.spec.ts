@@ -112,8 +112,8 @@ test('[R8] [R9] of a staff report neither report nor history names who wrote it'
   for (const name of [person!.id, device, label]) expect(name !== '' && shown.includes(name), name).toBe(false);
 });
 
-test('[PUSH-6] junk is put aside with a reason, and stays to be looked at', async () => {
-  await worker.create('observations', { ...stop('a test of the phone'), shoe_size: 44, indicators: 'none' } as never);
+test('[PUSH-6] junk is put aside with a reason, stays to be looked at, and is released once somebody sees what it was', async () => {
+  const { ids } = await worker.create('observations', { ...stop('a test of the phone'), shoe_size: 44, indicators: 'none' } as never);
   await worker.sync();
   await board.press('g', 'p');
   const kept = board.page.locator('section.fix').filter({ hasText: 'observations' });
@@ -123,6 +123,42 @@ test('[PUSH-6] junk is put aside with a reason, and stays to be looked at', asyn
   await expect(board.page.getByText(board.t('fix.done.dismissed'))).toBeVisible();
   await board.page.getByText(board.t('fix.aside.list', { n: 1 })).press('Enter');
   await expect(kept).toContainText('somebody tried the phone');
+
+  await kept.getByText(board.t('fix.edit'), { exact: true }).press('Enter');
+  await kept.getByRole('button', { name: new RegExp(`${board.t('fix.out')}.*shoe_size`) }).press('Enter');
+  await kept.getByLabel('indicators', { exact: true }).fill('[]');
+  await kept.getByRole('button', { name: board.t('fix.release.fixed') }).press('Enter');
+  await expect(board.page.getByText(board.t('fix.done.released'))).toBeVisible();
+  await expect(kept).toHaveCount(0);
+  await expect(board.page.locator('details.aside')).toHaveCount(0);
+  await board.brought(ids[0]!);
+  await board.row(ids[0]!).getByRole('button').first().press('Enter');
+  await expect(board.report).toContainText('a test of the phone');
+  await expect(inLine(board.t('hist.quarantine.dismissed'))).toContainText('somebody tried the phone');
+  await expect(inLine(board.t('hist.quarantine.released'))).toContainText(board.t('hist.change', { field: 'shoe size', before: 44, after: board.t('hist.nothing') }));
+  await expect(inLine(board.t('hist.report.create'))).toContainText(board.t('role.worker'));
+  await expect.poll(async () => { await worker.sync(); return (await worker.outbox('parked')).length; }).toBe(0);
+});
+
+test('[OPS-5] [BOARD] a report under a joint effort that its author is not on is released without it, and the history calls the effort by its name', async () => {
+  const keeper = await enrolled('coordinator');
+  const hour = 3_600_000;
+  const { ids: [effort] } = await keeper.create('operations', { name: 'Harvest Weekend', begins: new Date(Date.now() - hour).toISOString(), ends: new Date(Date.now() + 24 * hour).toISOString() });
+  await keeper.sync();
+  const { ids } = await worker.create('observations', stop('under no roster', { operation: effort }));
+  await worker.sync();
+  expect((await worker.outbox('parked')).map((e) => e.code)).toEqual(['not_allowed']);
+  await board.press('g', 'p');
+  const kept = board.page.locator('section.fix').filter({ hasText: 'under no roster' });
+  await kept.getByText(board.t('fix.edit'), { exact: true }).press('Enter');
+  await kept.getByRole('button', { name: new RegExp(`${board.t('fix.out')}.*operation`) }).press('Enter');
+  await kept.getByRole('button', { name: board.t('fix.release.fixed') }).press('Enter');
+  await expect(board.page.getByText(board.t('fix.done.released'))).toBeVisible();
+  await board.brought(ids[0]!);
+  await board.row(ids[0]!).getByRole('button').first().press('Enter');
+  await expect(board.report).toContainText('under no roster');
+  await expect(inLine(board.t('hist.quarantine.released'))).toContainText(board.t('hist.change', { field: board.t('report.effort'), before: 'Harvest Weekend', after: board.t('hist.nothing') }));
+  await expect(board.report).not.toContainText(effort!);
 });
 
 test('[MERGE-2] two values for one field: both are shown, and what is chosen is written', async () => {
@@ -132,6 +168,7 @@ test('[MERGE-2] two values for one field: both are shown, and what is chosen is 
   await y.update('sites', site.id, { notes: 'use the back door' });
   await x.sync();
   await y.sync();
+  await board.press('g', 'p');
   const conflict = board.page.locator('section.clash').first();
   await expect(conflict).toContainText('ring twice');
   await expect(conflict).toContainText('use the back door');
