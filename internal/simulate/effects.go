@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/fieldpost/fieldpost/client"
@@ -122,8 +123,9 @@ type writeOf struct {
 	base              int64
 	owner             *phone
 	place             int
-	seq               int64 // of the entry; 0: it lost at once
+	seq               int64 // of the entry; 0: it lost at once, or stood there already
 	stamp             string
+	letter            bool // others write the same value, too
 }
 
 // checkValues: edits of different fields both survive (INV-15), and a value
@@ -135,6 +137,7 @@ func (r *run) checkValues() {
 		return
 	}
 	entries := r.entriesByStamp()
+	letters, entryOf := r.letters()
 	var all []writeOf
 	for _, s := range r.model.all {
 		stamp := r.stored(s.stamp)
@@ -152,8 +155,16 @@ func (r *run) checkValues() {
 				seq = list[0]
 			}
 			for f, v := range op.Fields {
-				if value, _ := v.(string); strings.HasPrefix(value, s.mark) {
-					all = append(all, writeOf{key, f, value, op.Base, s.owner, s.place, seq, s.stamp})
+				value, _ := v.(string)
+				w := writeOf{key, f, value, op.Base, s.owner, s.place, seq, s.stamp, f == "industry"}
+				if w.letter { // the mutation's entry may be of its text alone
+					w.seq = entryOf[stamp+" "+key]
+				}
+				if w.letter && w.seq == 0 && asOf(letters[key], op.Base) == value {
+					continue // no write at all (MERGE-6)
+				}
+				if w.letter || strings.HasPrefix(value, s.mark) {
+					all = append(all, w)
 				}
 			}
 		}
@@ -181,6 +192,10 @@ func (r *run) checkValues() {
 			others++
 			same := u.owner == w.owner || u.owner.copied == w.owner || w.owner.copied == u.owner
 			knowing = knowing || same && u.place > w.place || u.base >= w.seq && w.seq > 0
+			// Somebody else had put the letter there before: who saw theirs has seen it.
+			knowing = knowing || w.letter && w.seq == 0 && slices.ContainsFunc(letters[w.key], func(l standing) bool {
+				return l.value == w.value && u.base >= l.seq
+			})
 		}
 		for _, seq := range rest[w.key+" "+w.field] {
 			others++
@@ -193,6 +208,35 @@ func (r *run) checkValues() {
 			r.fail(16, "%s wrote %q into %s of %s; it gave way and is nowhere kept", w.owner.name, w.value, w.field, w.key)
 		}
 	}
+}
+
+// standing is a letter that stood in a site's industry from an entry on.
+type standing struct {
+	seq   int64
+	value string
+}
+
+// letters gives those of each site, oldest first, and the entry of a stored stamp
+// and site that put one there.
+func (r *run) letters() (bySite map[string][]standing, entryOf map[string]int64) {
+	bySite, entryOf = map[string][]standing{}, map[string]int64{}
+	for _, row := range r.server.query(`SELECT e.stamp, e.collection || '/' || e.record, e.seq, c.body ->> '$.fields.industry' FROM journal_entry e
+		JOIN journal_content c ON c.seq = e.seq WHERE e.collection = 'sites' AND c.body ->> '$.fields.industry' IS NOT NULL ORDER BY e.seq`) {
+		stamp, key, seq := text(row[0]), text(row[1]), row[2].(int64)
+		entryOf[stamp+" "+key] = seq
+		bySite[key] = append(bySite[key], standing{seq, text(row[3])})
+	}
+	return bySite, entryOf
+}
+
+// asOf is the letter that stood at a seq.
+func asOf(all []standing, seq int64) (letter string) {
+	for _, l := range all {
+		if l.seq <= seq {
+			letter = l.value
+		}
+	}
+	return letter
 }
 
 // restWrites gives the entries of REST, the dashboard and the server itself

@@ -229,6 +229,9 @@ func (m *model) pushAnswered(l *letter, body []byte) {
 			continue
 		}
 		m.checkClaims(l, mu.Ops, v)
+		if !v.Replayed && strings.Contains(string(mu.Ops), `"industry":`) {
+			r.res.Letters.count(v)
+		}
 		v.Replayed, v.N = false, 0
 		text, _ := json.Marshal(v)
 		key := contentKey(mu.Stamp, mu.Ops)
@@ -236,6 +239,17 @@ func (m *model) pushAnswered(l *letter, body []byte) {
 			r.fail(3, "the verdict on %s of %s was %s and is %s", mu.Stamp, l.p.name, old, text)
 		}
 		m.verdicts[key] = string(text)
+	}
+}
+
+func (c *Letters) count(v wire.Verdict) {
+	switch {
+	case v.Verdict == wire.Refused:
+		c.Refused++
+	case slices.ContainsFunc(v.Conflicts, func(c wire.Conflict) bool { return c.Field == "industry" }):
+		c.Conflicts++
+	default:
+		c.Applied++
 	}
 }
 

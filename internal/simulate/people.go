@@ -217,16 +217,13 @@ func (r *run) compose(g *rand.Rand, p *phone, what, mark string) []client.Op {
 		return []client.Op{*first, addendum(&client.Record{Collection: first.Collection, ID: first.ID})}
 	case "site":
 		if site := pickRecord(g, r.known(p, "sites")); site != nil {
-			fields := map[string]any{}
-			for _, f := range []string{"notes", "address", "industry"} {
-				if g.IntN(2) == 0 {
-					fields[f] = mark + f
-				}
+			return []client.Op{update("sites", site.ID, siteEdit(g, mark))}
+		}
+	case "front": // the site that everybody at the desk is busy with
+		for _, site := range r.known(p, "sites") {
+			if site.ID == siteA1 {
+				return []client.Op{update("sites", site.ID, siteEdit(g, mark))}
 			}
-			if len(fields) == 0 {
-				fields["notes"] = mark + "notes"
-			}
-			return []client.Op{update("sites", site.ID, fields)}
 		}
 	case "newsite":
 		return []client.Op{create("sites", map[string]any{"name": mark, "venue": "hotel"})}
@@ -289,6 +286,37 @@ func (r *run) compose(g *rand.Rand, p *phone, what, mark string) []client.Op {
 		return []client.Op{r.poison(g, p, mark)}
 	}
 	return nil
+}
+
+// sections are the letters that sites.industry takes, those of places where
+// people sleep and stop more often: so two people write the same one, and what
+// was written is cleared again.
+var sections = []string{"G", "H", "I", "G", "H", "I", "G", "H", "I", "", "A", "B", "C", "D", "E", "F", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U"}
+
+// siteEdit is what a coordinator writes into a site. A letter cannot carry the
+// mark by which the model knows the mutation, so a text always goes with it.
+func siteEdit(g *rand.Rand, mark string) map[string]any {
+	fields := map[string]any{}
+	for _, f := range []string{"notes", "address"} {
+		if g.IntN(2) == 0 {
+			fields[f] = mark + f
+		}
+	}
+	if len(fields) == 0 {
+		fields["notes"] = mark + "notes"
+	}
+	if g.IntN(2) == 0 {
+		fields["industry"] = section(g, mark)
+	}
+	return fields
+}
+
+// section is a letter, and one time in twelve a word, which is refused.
+func section(g *rand.Rand, mark string) string {
+	if g.IntN(12) == 0 {
+		return mark + "industry"
+	}
+	return sections[g.IntN(len(sections))]
 }
 
 func (r *run) report(g *rand.Rand, p *phone, mark string) client.Op {

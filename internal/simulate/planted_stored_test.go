@@ -31,10 +31,16 @@ func plantedStored() []planted {
 			return sqlOnServer(func(_ *run, q string) bool { return inserts(q, "journal_clock") })
 		}},
 		{15, "[INV-15] an edit of one field puts back another", 0, once, func() *Tamper {
-			return onServer(Sync, "UPDATE sites SET address = '', notes = '', industry = '' WHERE address LIKE 'mk%' OR notes LIKE 'mk%' OR industry LIKE 'mk%'")
+			return onServer(Sync, "UPDATE sites SET address = '', notes = '' WHERE address LIKE 'mk%' OR notes LIKE 'mk%'")
+		}},
+		{15, "[INV-15] an edit of a text takes away the letter beside it", 0, lettered, func() *Tamper {
+			return onServer(Sync, "UPDATE sites SET industry = '' WHERE industry != ''")
 		}},
 		{16, "[INV-16] the value that lost is forgotten", 0, rivals, func() *Tamper {
 			return sqlOnServer(func(_ *run, q string) bool { return inserts(q, "conflicts") })
+		}},
+		{16, "[INV-16] the letter that lost is forgotten", 0, lettered, func() *Tamper {
+			return onServer(Sync, "DELETE FROM conflicts WHERE field = 'industry'")
 		}},
 		{17, "[INV-17] what was deleted is made again", 0, deleted, func() *Tamper {
 			return onServer(Sync, `INSERT INTO journal_entry (seq, mut, at, collection, record, op, actor, device, stamp, content_hash, hash)

@@ -55,7 +55,7 @@ func TestPlantedFaults(t *testing.T) {
 		}
 	})
 	for name, script := range map[string]func() *Script{"moved": moved, "rivals": rivals, "restored": restored, "wrongClock": wrongClock, "twins": twins,
-		"again": again, "once": once, "neighbours": neighbours, "twice": twice, "deleted": deleted, "asleep": asleep, "aged": aged, "batches": batches,
+		"again": again, "once": once, "lettered": lettered, "neighbours": neighbours, "twice": twice, "deleted": deleted, "asleep": asleep, "aged": aged, "batches": batches,
 		"quota": quota, "crowded": crowded, "carried": carried, "claims": claims, "newcomer": newcomer} {
 		t.Run("[INV-28] the script holds and repeats itself when no rule is broken: "+name, func(t *testing.T) {
 			one, err := play(t, script(), nil, *trace)

@@ -32,7 +32,14 @@ type Result struct {
 	Failures []string // each begins with the invariant that does not hold, such as "[INV-9]"
 	Requests int      // requests that reached the server
 	Saved    int      // mutations that phones acknowledged as saved
+	Letters  Letters  // what became of the edits of a site's industry
 	Log      []string // what happened, one line each; kept only when asked for
+}
+
+// Letters counts the mutations with an edit of a site's industry by their first
+// verdicts: no text of a person's own making tells that one had an effect.
+type Letters struct {
+	Applied, Conflicts, Refused int
 }
 
 // Tamper breaks a rule from outside, so that a checker can be seen to see it.

@@ -101,6 +101,7 @@ func Plan(seed uint64) *Script {
 	planRivals(g, s)
 	planStrain(g, s)
 	planNewcomer(s)
+	planDesks(s)
 	return s
 }
 
@@ -109,8 +110,8 @@ func (s *Script) insert(at int, p Step) { s.Steps = slices.Insert(s.Steps, at, p
 // acts are what the people of each phone of the roster do, the likely more often.
 var acts = map[int][]string{
 	0:  {"report", "report", "submission", "addendum", "addendum", "family", "poison", "repair", "strange"},
-	1:  {"site", "site", "site", "triage", "triage", "claim", "open", "newsite", "delsite", "resolve", "poison", "addendum", "desk"},
-	2:  {"site", "site", "site", "triage", "triage", "claim", "open", "newsite", "delsite", "resolve", "repair", "desk"},
+	1:  {"site", "site", "front", "triage", "triage", "claim", "open", "newsite", "delsite", "resolve", "poison", "addendum", "desk"},
+	2:  {"site", "site", "front", "triage", "triage", "claim", "open", "newsite", "delsite", "resolve", "repair", "desk"},
 	3:  {"report", "submission", "addendum", "family", "old", "repair"},
 	4:  {"submission", "submission", "addendum", "family", "poison"},
 	5:  {"report", "submission", "addendum", "family"},

@@ -19,6 +19,13 @@ func once() *Script {
 	return &Script{Phones: 2, Steps: []Step{{Do: Save, What: "site", Who: 1, Seed: 5}, {Do: Sync, With: []int{1}, Seed: 2}, {Do: Pass, N: 60}}}
 }
 
+// lettered: of two coordinators one gives a site its letter, and both give
+// another site one, neither of them knowing of the other.
+func lettered() *Script {
+	site := func(who int, seed uint64) Step { return Step{Do: Save, What: "site", Who: who, Seed: seed} }
+	return &Script{Phones: 3, Steps: []Step{site(1, 7), site(1, 1), site(2, 1), {Do: Sync, With: []int{1, 2}, Seed: 2}, {Do: Pass, N: 60}}}
+}
+
 // twice: a coordinator changes the one site she knows of twice, offline.
 func twice() *Script {
 	return &Script{Phones: 2, Steps: []Step{{Do: Rest, What: "delsite", Who: -1, Seed: 1}, {Do: Sync, With: []int{1}, Seed: 1},

@@ -75,6 +75,7 @@ const repeated = 20
 func TestSimulation(t *testing.T) {
 	began := time.Now()
 	var next, ran, requests, saved atomic.Int64
+	var applied, conflicts, refused atomic.Int64
 	var failed atomic.Bool
 	next.Store(int64(*from))
 	var wait sync.WaitGroup
@@ -90,6 +91,9 @@ func TestSimulation(t *testing.T) {
 					ran.Add(1)
 					requests.Add(int64(res.Requests))
 					saved.Add(int64(res.Saved))
+					applied.Add(int64(res.Letters.Applied))
+					conflicts.Add(int64(res.Letters.Conflicts))
+					refused.Add(int64(res.Letters.Refused))
 					report(t, Plan(seed), res, err)
 					if t.Failed() {
 						failed.Store(true)
@@ -110,4 +114,8 @@ func TestSimulation(t *testing.T) {
 	took := time.Since(began).Seconds()
 	fmt.Printf("simulation: %d seeds from %d in %.0f s, %.2f a second; %d requests, %d saves\n",
 		ran.Load(), *from, took, float64(ran.Load())/took, requests.Load(), saved.Load())
+	fmt.Printf("edits of a site's industry: %d applied or merged without one, %d with a conflict, %d refused\n", applied.Load(), conflicts.Load(), refused.Load())
+	if ran.Load() >= 60 && (applied.Load() == 0 || conflicts.Load() == 0 || refused.Load() == 0) {
+		t.Error("[MERGE-2] edits of a site's industry no longer end in every way")
+	}
 }

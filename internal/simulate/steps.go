@@ -313,7 +313,12 @@ func (r *run) restRequest(g *rand.Rand, s *Step) (method, path string, body map[
 	at := func(collection, id string) string { return "/api/collections/" + collection + "/records/" + id }
 	switch s.What {
 	case "site":
-		return http.MethodPatch, at("sites", pick("sites")), map[string]any{[]string{"notes", "address", "industry"}[g.IntN(3)]: mark}
+		field := []string{"notes", "address", "industry"}[g.IntN(3)]
+		value := mark
+		if field == "industry" {
+			value = section(g, mark)
+		}
+		return http.MethodPatch, at("sites", pick("sites")), map[string]any{field: value}
 	case "newsite":
 		return http.MethodPost, "/api/collections/sites/records", map[string]any{"id": idFrom(g), "name": mark, "venue": "hotel"}
 	case "delsite":

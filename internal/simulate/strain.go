@@ -81,6 +81,22 @@ func planRivals(g *rand.Rand, s *Script) {
 	}
 }
 
+// planDesks lets two coordinators write about one site, neither of them knowing of
+// the other, in a third of the seeds.
+func planDesks(s *Script) {
+	g := rand.New(rand.NewPCG(s.Seed, 0x6465736b))
+	if g.IntN(3) > 0 {
+		return
+	}
+	at := g.IntN(len(s.Steps))
+	for _, p := range []Step{{Do: Save, What: "front", Who: 1, N: 1 + g.IntN(3)}, {Do: Save, What: "front", Who: 2, N: 1 + g.IntN(3)},
+		{Do: Sync, Who: 1, With: []int{1, 2}, Together: g.IntN(2) == 0, Faults: planFaults(g, 2)}} {
+		p.Seed = g.Uint64()
+		s.insert(at, p)
+		at++
+	}
+}
+
 // planCarry lets what a phone holds go out through somebody else's.
 func planCarry(g *rand.Rand, s *Script) {
 	if g.IntN(4) > 0 {
