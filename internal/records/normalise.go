@@ -116,7 +116,11 @@ func Normalise(field core.Field, value any) (any, *Refusal) {
 			return nil, invalid("%s is not a text.", name)
 		}
 		if f.Max > 0 && utf8.RuneCountInString(s) > f.Max {
-			return nil, invalid("%s is longer than %d characters.", name, f.Max)
+			unit := "characters"
+			if f.Max == 1 {
+				unit = "character"
+			}
+			return nil, invalid("%s is longer than %d %s.", name, f.Max, unit)
 		}
 		return s, nil
 	}

@@ -48,6 +48,14 @@ func TestNormalise(t *testing.T) {
 			}
 		}
 	})
+	t.Run("[WIRE] a text that is too long is refused with how long it may be, one character or many", func(t *testing.T) {
+		for limit, want := range map[int]string{1: "f is longer than 1 character.", 2: "f is longer than 2 characters."} {
+			_, r := records.Normalise(&core.TextField{Name: "f", Max: limit}, "long")
+			if r == nil || r.Code != wire.CodeInvalid || r.Message != want {
+				t.Errorf("got %v, want %q", r, want)
+			}
+		}
+	})
 	t.Run("[WIRE] a value of another type is refused, never emptied", func(t *testing.T) {
 		for _, c := range []struct {
 			field core.Field
