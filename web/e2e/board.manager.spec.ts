@@ -119,6 +119,17 @@ test('[R8] [BOARD] the manager, with the raw API and the page, learns nothing of
   await expect(page.getByText('Next training: March 1, 2026.')).toBeVisible();
   await expect(page.getByRole('row')).toHaveCount(13);
   await expect(page.getByRole('cell', { name: t('tom.few') })).toHaveCount(12);
+  // What a coordinator notes meanwhile stands here without a reload.
+  await page.evaluate(() => { (globalThis as { unloaded?: boolean }).unloaded = false; });
+  await board.page.getByRole('heading', { level: 1 }).click();
+  await board.press('g', 't');
+  await board.page.getByLabel(t('ready.posters')).fill('5');
+  await board.page.getByLabel(t('ready.posteron')).fill('2026-02-07');
+  await board.page.getByLabel(t('ready.posteron')).press('Enter');
+  await expect(board.page.getByText(t('ready.saved'))).toBeVisible();
+  await expect(page.getByText('5 posters hang. Checked February 7, 2026.')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole('cell', { name: t('tom.few') })).toHaveCount(12);
+  expect(await page.evaluate(() => (globalThis as { unloaded?: boolean }).unloaded)).toBe(false);
   // None of the queue's pages, by any key.
   for (const k of ['g', 'q', '?', 'f', 'g', 'e']) await page.keyboard.press(k);
   await expect(page.getByRole('navigation')).toHaveCount(0);

@@ -23,6 +23,7 @@ let browser: Browser;
 let board: Board;
 let watch: Watch;
 let worker: Device;
+let keeper: Device;
 const phones: Device[] = [];
 
 const stop = (minutes: number, more: object = {}) => worker.create('observations', { ...observation(''), event_time: new Date(Date.now() - minutes * 60_000).toISOString(), ...more } as never);
@@ -31,7 +32,7 @@ test.beforeAll(async () => {
   server = await Server.start();
   // Software drawing: a test machine has no card.
   browser = await desktop(true);
-  const keeper = await new Phone({ timeout: 20_000 }).enrolled(server.url, await server.invite('coordinator', ours));
+  keeper = await new Phone({ timeout: 20_000 }).enrolled(server.url, await server.invite('coordinator', ours));
   await keeper.create('sites', { name: 'Lost Mitten', venue: 'truck_stop', point: plaza });
   await keeper.create('sites', { name: 'Two Owls', venue: 'truck_stop', point: { lat: plaza.lat + 0.004, lon: plaza.lon + 0.004 } });
   await keeper.create('sites', { name: 'Blue Teapot', venue: 'hotel', point: { lat: 38.88, lon: -94.82 } });
@@ -96,17 +97,48 @@ test('[R14] [R22] the map shows the cells and sites of what phones pushed, the t
   watch.clean();
 });
 
-test('[BOARD] what arrives while one looks is counted, and a period shows what is of it', async () => {
+/** The colours around a cell's middle, beside its number, in a picture of the page; on none of them lies a word or a pin. */
+async function coloursAt(at: { x: number; y: number }): Promise<Set<number>> {
+  const { of } = pixels(await board.page.screenshot({ clip: { x: at.x + 14, y: at.y + 14, width: 3, height: 3 } }));
+  return new Set(of);
+}
+/** Where a number that stands on the map alone is, px of the page. */
+async function middleOf(number: string): Promise<{ x: number; y: number }> {
+  const box = await board.page.locator('.cnum').filter({ hasText: new RegExp(`^${number}$`) }).boundingBox();
+  return { x: box!.x + box!.width / 2, y: box!.y + box!.height / 2 };
+}
+
+test('[BOARD] what arrives while one looks is drawn and counted, where one looks stays, and a period shows what is of it', async () => {
   const { page } = board;
+  const where = await page.locator('.pin').first().boundingBox();
+  // Two in a cell where nothing was: its number stands there, and its square is drawn.
+  const fresh = { lat: 38.95, lon: -94.45 };
+  const before = pixels(await page.screenshot());
+  for (const minutes of [1, 2]) await stop(minutes, { grid: cellAt(fresh) });
+  await worker.sync();
+  await expect(page.locator('.cnum')).toHaveText(['5', '3', '2'], { timeout: 20_000 });
+  const at = await middleOf('2');
+  const was = before.of[Math.round(at.y + 15) * before.width + Math.round(at.x + 15)]!;
+  await expect.poll(async () => (await coloursAt(at)).has(was)).toBe(false);
+  // A site is told where it is: it has its pin, and the report from it a cell of its own.
+  const inn = (await keeper.records('sites')).find((s) => s.fields['name'] === 'Nowhere Inn')!;
+  await keeper.update('sites', inn.id, { point: { lat: 38.95, lon: -94.35 } });
+  await keeper.sync();
+  await expect(page.getByRole('button', { name: board.t('map.siteis', { name: 'Nowhere Inn', n: 1 }) })).toBeVisible({ timeout: 20_000 });
+  await expect(page.locator('.cnum')).toHaveText(['5', '3', '2', '1']);
+  const there = await middleOf('1');
+  const bare = before.of[Math.round(there.y + 15) * before.width + Math.round(there.x + 15)]!;
+  await expect.poll(async () => (await coloursAt(there)).has(bare)).toBe(false);
+  expect(await page.locator('.pin').first().boundingBox()).toEqual(where);
   // No letter acts on a report that is not in sight.
   await board.press('j', 'c', 'x', 'Enter');
   await expect(page.locator('dialog.box[open]')).toHaveCount(0);
   await stop(1, { grid: '9yuyd' });
   await worker.sync();
-  await expect(page.locator('.geo .sum')).toContainText('11', { timeout: 20_000 });
+  await expect(page.locator('.geo .sum')).toContainText('13', { timeout: 20_000 });
   await expect.poll(async () => (await table(board.t('map.places')))['Clay, MO (Cell 9yuyd)']).toBe('4');
   await page.getByRole('combobox', { name: board.t('geo.period') }).selectOption('0');
-  await expect(page.locator('.geo .sum')).toContainText('12');
+  await expect(page.locator('.geo .sum')).toContainText('14');
   expect((await table(board.t('map.places')))['Blue Teapot']).toBe('1');
   await page.getByRole('combobox', { name: board.t('geo.period') }).selectOption('3');
 });
@@ -115,9 +147,9 @@ test('[BOARD] [ACCESS] counts agree with what was pushed; of the others nothing 
   const { page } = board;
   await board.press('g', 'c');
   await expect(page.getByRole('heading', { level: 1, name: board.t('counts.title') })).toBeVisible();
-  expect(await table(board.t('counts.bysite'))).toEqual({ [board.t('geo.nosite')]: '5', 'Lost Mitten': '5', 'Nowhere Inn': '1' });
+  expect(await table(board.t('counts.bysite'))).toEqual({ [board.t('geo.nosite')]: '7', 'Lost Mitten': '5', 'Nowhere Inn': '1' });
   const indicators = await page.getByRole('table', { name: board.t('counts.byindicator'), exact: true }).first().locator('td.num').allInnerTexts();
-  expect(indicators).toEqual(['10', '1']);
+  expect(indicators).toEqual(['12', '1']);
   const across = page.locator('section[aria-labelledby="c-across"]');
   await expect(across).toContainText('other 2 organizations');
   await expect(across.getByRole('row').filter({ hasText: '+' })).toHaveCount(0);
