@@ -131,6 +131,19 @@ test('[R3] [R4] [R10] the lock screen stands before the app is read, as it stood
     await expect.poll(picture).toBe(kept); // it is kept anew
     await phone.unlock(PIN);
 
+    // A link that breaks while the app comes: the pad is not left standing as if it worked.
+    await page.evaluate(async () => { for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister(); });
+    await page.route('**/assets/field-*.js', (route) => route.abort());
+    await page.reload();
+    await expect(phone.button('fault.again')).toBeVisible();
+    expect(await page.locator('.pad').count()).toBe(0);
+    expect(phone.errors.splice(0)).toHaveLength(1);
+    await page.unroute('**/assets/field-*.js');
+    await phone.button('fault.again').click();
+    await expect(page.locator('.pad')).toBeVisible();
+    await go();
+    await phone.unlock(PIN);
+
     // Who comes with a code sees no lock screen.
     await page.goto('about:blank');
     await page.goto(`${server.url}/#invite=${await server.invite()}`);

@@ -8,11 +8,11 @@ import type { Early, Picture } from './model/early.ts';
 const early: Early = (globalThis.early = { pressed: [], held: false });
 const { app, loads } = document.currentScript!.dataset;
 
-function go(): void {
+function go(failed?: () => void): void {
   for (const href of loads!.split(' ')) {
     document.head.append(Object.assign(document.createElement('link'), href.endsWith('.js') ? { rel: 'modulepreload', href } : { rel: 'preload', as: 'fetch', crossOrigin: '', href }));
   }
-  void import(/* @vite-ignore */ app!);
+  void import(/* @vite-ignore */ app!).catch((err) => { failed?.(); throw err; });
 }
 
 try {
@@ -41,8 +41,14 @@ try {
   onkeydown = ({ key }) => press(key, key);
   onpointerdown = () => void (early.held = true);
   onpointerup = onpointercancel = () => void (early.held = false);
+  // A link that broke while the app came: the pad must not look as if it worked.
+  const failed = (): void => {
+    const button = Object.assign(document.createElement('button'), { className: 'btn btn-main btn-wide', textContent: picture.again });
+    button.onclick = () => location.reload();
+    drawn.querySelector('.pad')!.replaceWith(button);
+  };
   // Before the app is asked for, the picture is painted.
-  requestAnimationFrame(() => setTimeout(go));
+  requestAnimationFrame(() => setTimeout(() => go(failed)));
 } catch {
   go(); // nobody has been here, or the picture is spoiled: the app draws
 }

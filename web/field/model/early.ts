@@ -5,6 +5,8 @@ export interface Picture {
   html: string;
   title: string;
   lang: string;
+  /** What stands on a button to try again. */
+  again: string;
   /** The page's theme and text size. */
   data: Record<string, string>;
 }
