@@ -104,7 +104,7 @@ func (t *Tx) change(w *Writer, row *Row, fields map[string]any) error {
 	name, id := row.table.collection.Name, textOf(row.Values["id"])
 	now := maps.Clone(row.Values)
 	maps.Copy(now, fields)
-	if err := t.store.check(t.app, &draft{collection: name, values: now, before: row.Values}); err != nil {
+	if err := t.store.check(t.app, w, &draft{collection: name, values: now, before: row.Values}); err != nil {
 		return err
 	}
 	if err := t.rewrite(row, id, fields); err != nil {

@@ -56,7 +56,7 @@ func (s *Store) complete(app core.App, w *Writer, d *draft) error {
 	case readinessCollection:
 		return s.prepareReadiness(app, w, d)
 	case operationsCollection:
-		return prepareOperation(w, d)
+		return s.prepareOperation(app, w, d)
 	case rostersCollection:
 		return s.prepareRoster(app, w, d)
 	case "sites":
@@ -108,13 +108,13 @@ func (s *Store) PrepareUpdate(app core.App, record *core.Record) error {
 		sortSets(record)
 		d := draftOf(record)
 		d.before = Values(record.Original())
-		return s.check(app, d)
+		return s.check(app, s.writerOf(record), d)
 	}
 	return nil
 }
 
 // check is complete for changes of a record; it sets nothing.
-func (s *Store) check(app core.App, d *draft) error {
+func (s *Store) check(app core.App, w *Writer, d *draft) error {
 	switch d.collection {
 	case "organizations":
 		return checkOrganization(d)
@@ -131,7 +131,7 @@ func (s *Store) check(app core.App, d *draft) error {
 	case readinessCollection:
 		return checkReadiness(d)
 	case operationsCollection:
-		return checkOperation(d)
+		return s.checkOperation(app, w, d)
 	}
 	return nil
 }

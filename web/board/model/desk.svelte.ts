@@ -55,7 +55,7 @@ export class Desk {
   devices: ViewRecord[] = $state.raw([]);
   lostDevices: ViewRecord[] = $state.raw([]);
   users: ViewRecord[] = $state.raw([]);
-  sites: { id: string; name: string }[] = $state.raw([]);
+  sites: { id: string; name: string; servedBy: string }[] = $state.raw([]);
   /** Joint efforts (operations) that this person is shown, the latest first. */
   efforts: { id: string; name: string }[] = $state.raw([]);
 
@@ -155,7 +155,7 @@ export class Desk {
     if (this.#others('conflicts', conflicts)) this.conflicts = conflicts.filter((r) => r.fields['resolved'] !== true);
     if (this.#others('devices', devices)) this.devices = devices.filter((r) => r.fields['revoked'] !== true && !text(r.fields['revoked']));
     if (this.#others('lost_devices', lost)) this.lostDevices = lost.filter((r) => r.fields['resolved'] !== true);
-    if (this.#others('sites', sites)) this.sites = sites.map((r) => ({ id: r.id, name: text(r.fields['name']) })).sort((a, b) => a.name.localeCompare(b.name));
+    if (this.#others('sites', sites)) this.sites = sites.map((r) => ({ id: r.id, name: text(r.fields['name']), servedBy: text(r.fields['served_by']) })).sort((a, b) => a.name.localeCompare(b.name));
     await this.#readAge();
   }
 
