@@ -1,7 +1,7 @@
 /** A device: one installation and one person, with its vault unlocked. */
-import type { Carried, Database, Parcel } from './database.ts';
+import type { Database } from './database.ts';
 import { Watch, type Clocks } from './clock.ts';
-import { aborted, explain, SdkError, hasCode, tellAll, vaultLocked } from './errors.ts';
+import { aborted, explain, SdkError, tellAll, vaultLocked } from './errors.ts';
 import { enroll, hello, look, type SignedIn } from './enroll.ts';
 import { newKey } from './keys.ts';
 import { Keeping } from './keep.ts';
@@ -10,19 +10,19 @@ import { add, createsSeen, entries, everyRow, makeID, parkedRow, renamed, type E
 import { along, dropDraftPhotos, dropPhoto, keepPhoto, photoAgain, photoBytes, photos, recordAgain, sendPhotos, type NewPhoto, type Photo, type PhotoReport } from './photos.ts';
 import { carryPhotos, sealPhoto } from './parcels.ts';
 import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull.ts';
-import { emptyPushReport, meet, push, type PushReport } from './push.ts';
-import { deliverCarried, deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
+import { emptyPushReport, push, type PushReport } from './push.ts';
+import { deliverRecovery, exportRecovery, type CarryReport, type Delivered, type Exported } from './recovery.ts';
 import { device, newDeviceRow, putDevice, putRow, recordsOf, seenIDs, type DeviceRow, type Phase, type RecordRow } from './rows.ts';
 import { sealAhead } from './seal.ts';
-import { authorized, enrolled, noteProblem, sleep, type Session } from './session.ts';
+import { authorized, enrolled, sleep, type Session } from './session.ts';
 import type { Store, Writing } from './store.ts';
+import { emptySyncReport, sync, type SyncReport } from './sync.ts';
 import { wordOf, type Status } from './sync-state.ts';
-import type { Table } from './tables.ts';
 import { checks, Transport } from './transport.ts';
 import { pulled, view, type ViewRecord } from './view.ts';
 import type { JsonObject } from './wire/json.ts';
 import type { Hello, Invitation, Person } from './wire/messages.ts';
-import { obey, wiped } from './wipe.ts';
+import { wiped } from './wipe.ts';
 
 const DRAFTS = 'drafts';
 const SETTINGS = 'settings';
@@ -50,13 +50,6 @@ export const deviceDefaults = (): DeviceOptions => ({
   fetch: (...args) => globalThis.fetch(...args),
   random: Math.random, sleep, timeout: 60_000, platform: 'web', app: '', sealAll: false, stream: false,
 });
-
-export interface SyncReport {
-  push: PushReport;
-  pull: PullReport;
-  /** What was handed in for the other vaults on this device. */
-  carried: CarryReport;
-}
 
 /** A draft: what a person has begun. `value` is the screen's own. */
 export interface Draft<T = unknown> {
@@ -421,60 +414,15 @@ export class Device {
    * sent again before this returns. The first error is the one to show.
    */
   async sync(signal?: AbortSignal, options: PullOptions = {}): Promise<SyncReport> {
-    const report: SyncReport = { push: emptyPushReport(), pull: emptyPullReport(), carried: { delivered: 0, left: 0 } };
-    const ending = this.signal(signal);
-    await this.guarded(async () => {
-      let failure: unknown;
-      try {
-        await push(this.session, report.push, ending);
-      } catch (err) {
-        if (['offline', 'not_ours', 'not_enrolled', 'aborted', 'locked'].includes(explain(err).kind)) throw err;
-        failure = err;
+    const report = emptySyncReport();
+    await this.guarded(() => sync(this.session, this.db, this.vault, report, options, this.signal(signal)).catch((err: unknown) => {
+      if (explain(err).kind === 'wiped') {
+        this.gone = true;
+        this.lock();
       }
-      if (failure === undefined || hasCode(failure, 'quarantine_full')) await this.obeyOrder(ending);
-      try {
-        try {
-          await pull(this.session, report.pull, options, ending);
-        } catch (err) {
-          if (!hasCode(err, 'device_revoked')) throw err;
-          if (failure === undefined) await meet(this.session, ending);
-          if (!this.session.order) {
-            await noteProblem(this.session, err, false); // that push was answered, and took the reason away
-            throw err;
-          }
-        }
-        if (this.session.order && failure === undefined) {
-          await push(this.session, report.push, ending); // what was saved meanwhile
-          await this.obeyOrder(ending);
-        }
-        if (failure === undefined && report.pull.rewound) {
-          await push(this.session, report.push, ending);
-          await pull(this.session, report.pull, {}, ending);
-        }
-        await this.carry(report, ending);
-      } catch (err) {
-        failure ??= err;
-      }
-      if (failure !== undefined) throw failure;
-    });
+      throw err;
+    }));
     return report;
-  }
-
-  /** Wipes this vault if the server has ordered it; then it fails with `wiped`, and the device is of no more use. */
-  private async obeyOrder(signal: AbortSignal): Promise<void> {
-    if (!this.session.order || !(await obey(this.session, signal))) return;
-    this.gone = true;
-    this.lock();
-    throw wiped();
-  }
-
-  private async carry(report: SyncReport, signal: AbortSignal): Promise<void> {
-    // What the server lost, it lost of the others too.
-    const lost = report.push.rewound || report.pull.rewound;
-    const mine = this.vault;
-    const again = (c: Carried | Parcel): boolean => c.vault !== mine && c.delivered !== 0;
-    for (const beside of lost ? [this.db.carried, this.db.parcels] as Table<Carried | Parcel>[] : []) await this.db.run('carry again', () => beside.filter(again).modify({ delivered: 0 }));
-    report.carried = await deliverCarried(this.session, this.db, mine, this.watch.now().wall, signal);
   }
 
   /**

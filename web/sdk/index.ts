@@ -1,6 +1,6 @@
 /** The device library: vaults, a device in each, its outbox, view and exchange with a server. See README.md. */
 export { Vaults, UnlockError, strength, WRONG_LIMIT, type Strength, type VaultInfo, type VaultOptions } from './vaults.ts';
-export { Device, type DeviceOptions, type Draft, type SyncReport } from './device.ts';
+export { Device, type DeviceOptions, type Draft } from './device.ts';
 export { AutoLock, type AutoLockOptions } from './autolock.ts';
 export { SdkError, explain, type ErrorKind } from './errors.ts';
 export { parseInvite } from './enroll.ts';
@@ -8,6 +8,7 @@ export { reasonOf, wordOf, type Activity, type Reason, type Remedy, type Status,
 export { makeID, type Entry, type NewOp, type Saved } from './outbox.ts';
 export type { Phase, Problem, Ref, Rewound } from './rows.ts';
 export type { ViewRecord } from './view.ts';
+export type { SyncReport } from './sync.ts';
 export type { PushReport } from './push.ts';
 export type { Change, CheckReport, PullOptions, PullReport } from './pull.ts';
 export type { NewPhoto, Photo, PhotoReport } from './photos.ts';
