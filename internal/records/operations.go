@@ -198,59 +198,6 @@ func (s *Store) checkOperation(app core.App, w *Writer, d *draft) error {
 	return checkServed(app, d)
 }
 
-// checkPartners keeps whom nobody is told of out of an operation: its people who
-// may be on rosters would be shown it, and who owns one of its sites would read
-// that the site is watched. Of an organization that is there, and of one that is
-// not, the answer is the same. What stood before stays: who has left the
-// directory meanwhile stops no other change.
-func checkPartners(app core.App, d *draft) error {
-	was := namedIn(d.before, "organizations")
-	for _, id := range namedIn(d.values, "organizations") {
-		if id == d.text("organization") || slices.Contains(was, id) {
-			continue
-		}
-		found, err := directory(app.DB(), id)
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			return refuse(wire.CodeNotAllowed, "organizations names one that is not in the partner directory.")
-		}
-	}
-	return nil
-}
-
-// checkServed keeps sites that another organization serves out of an operation: it
-// would show them to whom its maker puts on the roster, with each operation that
-// follows for another year.
-func checkServed(app core.App, d *draft) error {
-	was := namedIn(d.before, "sites")
-	for _, id := range namedIn(d.values, "sites") {
-		if slices.Contains(was, id) {
-			continue
-		}
-		var others int
-		err := app.DB().NewQuery("SELECT count(*) FROM {{sites}} WHERE id={:id} AND served_by!={:o}").Bind(dbx.Params{"id": id, "o": d.text("organization")}).Row(&others)
-		if err != nil {
-			return fmt.Errorf("find who serves site %s: %w", id, err)
-		}
-		if others > 0 {
-			return refuse(wire.CodeNotAllowed, "sites names one that your organization does not serve.")
-		}
-	}
-	return nil
-}
-
-// namedIn gives the ids of a field that lists some.
-func namedIn(values access.Values, field string) []string {
-	list, _ := values[field].([]any)
-	out := make([]string, 0, len(list))
-	for _, id := range list {
-		out = append(out, textOf(id))
-	}
-	return out
-}
-
 // prepareRoster completes a place on a roster. Who runs the operation puts
 // anybody on it whose organization takes part; each other one its own people.
 func (s *Store) prepareRoster(app core.App, w *Writer, d *draft) error {
