@@ -6,7 +6,7 @@ import { enroll, hello, look, type SignedIn } from './enroll.ts';
 import { newKey } from './keys.ts';
 import { Keeping } from './keep.ts';
 import { checklistsOf, type Checklist } from './checklist/checklists.ts';
-import { add, createsSeen, entries, everyRow, makeID, parkedRow, renamed, type Entry, type NewOp, type Saved } from './outbox.ts';
+import { add, createsSeen, entries, everyRow, makeID, parkedRow, renamed, type Entry, type NewOp, type Saved, type Unsure } from './outbox.ts';
 import { along, dropDraftPhotos, dropPhoto, keepPhoto, photoAgain, photoBytes, photos, recordAgain, sendPhotos, type NewPhoto, type Photo, type PhotoReport } from './photos.ts';
 import { carryPhotos, sealPhoto } from './parcels.ts';
 import { emptyPullReport, pull, type PullOptions, type PullReport } from './pull.ts';
@@ -67,6 +67,7 @@ export class Device {
   private gone = false;
   private handing: Promise<unknown> | null = null;
   private readonly parts = new Map<string, number>(); // of photos on their way
+  private readonly unsure: Unsure = new Map();
 
   constructor(readonly vault: string, private readonly db: Database, private readonly store: Store, private readonly options: DeviceOptions) {
     this.watch = new Watch(options.clocks);
@@ -101,6 +102,7 @@ export class Device {
     if (this.ending.signal.aborted) return;
     this.ending.abort(vaultLocked());
     this.store.close();
+    this.unsure.clear();
     this.tell();
     this.listeners.clear();
   }
@@ -182,7 +184,7 @@ export class Device {
   private addAs(ops: readonly NewOp[], correctionOf: number, draft?: string, corrected: readonly string[] = []): Promise<Saved> {
     return this.guarded(async () => {
       const saved = await add(this.store, this.watch, ops, {
-        sealAll: this.options.sealAll, correctionOf, further: (tx, saved) => along(tx, ops, saved, draft, corrected),
+        sealAll: this.options.sealAll, correctionOf, draft, unsure: this.unsure, further: (tx, saved) => along(tx, ops, saved, draft, corrected),
         ...(draft === undefined ? {} : { also: (tx: Writing) => tx.delete(DRAFTS, draft) }),
       });
       this.keeping.saved();

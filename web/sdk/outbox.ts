@@ -1,6 +1,6 @@
 /** What a person does: one row a mutation, numbered and stamped in the transaction that stores it (DEV-1). */
 import { nextStamp, type Watch } from './clock.ts';
-import { badInput, notEnrolled } from './errors.ts';
+import { badInput, hasCode, notEnrolled } from './errors.ts';
 import { validID } from './hlc/hlc.ts';
 import { sign, useKey } from './keys.ts';
 import { device, OUTBOX, outbox, posKey, putDevice, putRow, recordsOf, SETTLED, seenIDs, type DeviceRow, type OutboxRow, type Phase, type RecordRow, type Ref } from './rows.ts';
@@ -76,9 +76,15 @@ export const sendsSealed = (st: DeviceRow, sealAll: boolean): boolean => sealAll
 
 const bytesOf = (text: string): number => utf8(text).length;
 
+/** Saves of which nobody could tell whether they are on the disk, by their draft: what was asked for, and what was to be stored. */
+export type Unsure = Map<string, { given: string; ops: Op[] }>;
+
 export interface AddOptions {
   correctionOf?: number;
   sealAll: boolean;
+  /** The draft that it comes of: if a save of it is among the unsure, the same again is that one. */
+  draft?: string | undefined;
+  unsure?: Unsure;
   /** What else is written in the same transaction. */
   also?: (tx: Writing) => unknown;
   /** Acts of their own that follow this one, saved in the same transaction. */
@@ -87,8 +93,16 @@ export interface AddOptions {
 
 /** Saves one mutation, and those that follow it, all or nothing. */
 export async function add(store: Store, watch: Watch, given: readonly NewOp[], options: AddOptions): Promise<Saved> {
-  const named = complete(given);
+  const { draft = '', unsure } = options;
+  const before = unsure?.get(draft);
+  const again = before !== undefined && before.given === JSON.stringify(given);
+  const named = again ? before.ops : complete(given);
   const saved = await store.write('save', async (tx) => {
+    const made = again && (await everyRow(tx)).find((r) => r.touched.some((t) => t.op === 'create' && t.id === named[0]!.id));
+    if (made) {
+      await options.also?.(tx);
+      return { n: made.n, stamp: made.stamp, ids: made.touched.map((t) => t.id) };
+    }
     const st = await device(tx);
     if (!st.sealKey) throw notEnrolled('This device is not enrolled, and knows nobody to seal for.');
     const { wall, jumped } = watch.now();
@@ -124,7 +138,11 @@ export async function add(store: Store, watch: Watch, given: readonly NewOp[], o
     putDevice(tx, st);
     await options.also?.(tx);
     return saved;
+  }).catch((err: unknown) => {
+    if (draft && hasCode(err, 'store_lost')) unsure?.set(draft, { given: JSON.stringify(given), ops: named });
+    throw err;
   });
+  unsure?.delete(draft);
   watch.noted();
   return saved;
 }

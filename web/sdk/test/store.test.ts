@@ -166,6 +166,26 @@ describe('a connection that is lost after a write is on the disk, and before tha
     expect((await other.outbox()).map((e) => [e.n, e.ops[0]!.fields!.note])).toEqual([[1, 'one'], [2, 'of the other tab']]);
   });
 
+  test('[DEV-1] where nobody can say whether it is on the disk, the same pressed again is the same report', async () => {
+    for (const written of [true, false]) {
+      await first.keepDraft('a', 'begun');
+      const lost = await loseAnswers({ name: 'AbortError', written, silent: 1 });
+      const done = () => first.create('observations', observation(`${written}`), { draft: 'a' });
+      await expect(done()).rejects.toMatchObject({ code: 'store_lost' });
+      expect(lost.count).toBe(1);
+      await first.keepDraft('a', 'begun'); // the screen still shows it
+      const { n, ids } = await done();
+      const entry = (await first.outbox()).at(-1)!;
+      expect([n, ids]).toEqual([entry.n, entry.records.map((r) => r.id)]);
+      expect(n).toBe(written ? 1 : 2);
+      expect(await first.drafts()).toEqual([]);
+      vi.restoreAllMocks();
+    }
+    expect((await first.outbox()).map((e) => e.ops[0]!.fields!.note)).toEqual(['true', 'false']);
+    // What is told as saved and then said again is another.
+    expect((await first.create('observations', observation('false'), { draft: 'a' })).n).toBe(3);
+  });
+
   test('[DEV-1] a photo is kept once', async () => {
     const lost = await loseAnswers({ name: 'InvalidStateError' });
     const id = await first.keepPhoto('a', { bytes: new Uint8Array([1, 2, 3]), kind: 'place', type: 'image/jpeg' });

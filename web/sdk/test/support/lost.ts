@@ -11,14 +11,17 @@ export interface Lost {
   chance?: () => boolean;
   /** What happens before anybody can ask. */
   before?: () => Promise<unknown>;
+  /** How many transactions fail after it: nobody can ask. */
+  silent?: number;
 }
 
 /** From now on, until mocks are restored. */
-export async function loseAnswers({ name, written = true, chance, before }: Lost): Promise<{ count: number }> {
+export async function loseAnswers({ name, written = true, chance, before, silent = 0 }: Lost): Promise<{ count: number }> {
   const proto = (typeof IDBDatabase === 'undefined' ? (await import('fake-indexeddb')).IDBDatabase : IDBDatabase).prototype;
   const real = proto.transaction;
   const lost = { count: 0 };
   vi.spyOn(proto, 'transaction').mockImplementation(function (this: IDBDatabase, ...args: Parameters<IDBDatabase['transaction']>) {
+    if (lost.count > 0 && silent-- > 0) throw new DOMException('the store is not there', 'UnknownError');
     const tx = real.apply(this, args);
     // What a vault's own writes touch.
     if (args[1] !== 'readwrite' || !Array.isArray(args[0]) || !args[0].includes('cells') || !(chance ? chance() : lost.count === 0)) return tx;
