@@ -269,6 +269,25 @@ test('[OPS-4] [ACCESS] ended at the board, nobody sees anything by its roster an
   expect(phone.errors).toEqual([]);
 });
 
+test('[OPS-1] [OPS-3] [BOARD] a site of another organization, seen by its roster, is not there to be named in one of one\'s own', async () => {
+  await server.invite('staff', 'Bay Inn', '--site', 'Bay Inn', '--served-by', second);
+  await guest.sync();
+  const site = (await guest.records('sites')).find((r) => r.fields['name'] === 'Bay Inn')!;
+  const me = (await keeper.status()).person!;
+  const other = (await keeper.records('users')).find((u) => u.fields['role'] === 'coordinator' && u.id !== me.id)!;
+  const iso = (ms: number) => new Date(Date.now() + ms).toISOString();
+  const [theirs] = (await guest.create('operations', { name: 'Theirs', begins: iso(-60_000), ends: iso(3_600_000), sites: [site.id], organizations: [me.organization] })).ids;
+  await guest.create('rosters', { operation: theirs!, person: other.id, role: 'triage' });
+  await guest.sync();
+  expect(await guest.outbox('parked')).toEqual([]);
+  await board.press('g', 'j');
+  await expect(board.page.getByRole('region', { name: 'Theirs', exact: true })).toContainText('Bay Inn');
+  await board.button('efforts.new').press('Enter');
+  await expect(board.page.getByText(board.t('efforts.nosites'))).toBeVisible();
+  await expect(board.page.getByRole('checkbox', { name: 'Bay Inn' })).toHaveCount(0);
+  await board.button('close').press('Enter');
+});
+
 test('[OPS-7] [R24] in practice the same is tried, and nothing of it leaves', async () => {
   const { page } = phone;
   await page.reload();
