@@ -139,13 +139,15 @@ export class Database {
   /** Runs work on the database; a connection that the browser has dropped is made once more. Fails with an SdkError. */
   async run<T>(op: string, work: () => PromiseLike<T>): Promise<T> {
     for (let again = false; ; again = true) {
+      let over: IDBDatabase | undefined;
       try {
         if (!this.base.isOpen() && !this.ended) await this.open();
+        over = this.base.connection;
         return await work();
       } catch (err) {
         const lost = err instanceof Error && (err.name === 'DatabaseClosedError' || err.name === 'InvalidStateError');
         if (lost && !again && !this.ended) {
-          this.close();
+          if (this.base.connection === over) this.close(); // else others work on a new one already
           continue;
         }
         throw storeError(op, err);

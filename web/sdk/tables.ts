@@ -143,6 +143,11 @@ export class Base<Of extends Record<string, object>> {
     return this.idb !== undefined;
   }
 
+  /** The one that is open: another after each opening. */
+  get connection(): IDBDatabase | undefined {
+    return this.idb;
+  }
+
   /** Opens it, and makes what is missing. Fails with a DOMException: a VersionError when a newer program has changed it. */
   open(): Promise<void> {
     return this.opening ??= this.connect().finally(() => { this.opening = undefined; });

@@ -1,5 +1,6 @@
 // What a large vault costs, and what two tabs do to each other.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Database } from '../database.ts';
 import type { Device } from '../device.ts';
 import { vaultSealer } from '../sealer.ts';
 import type { Store } from '../store.ts';
@@ -211,6 +212,30 @@ describe('a connection that is lost after a write is on the disk, and before tha
     expect(await first.drafts()).toHaveLength(1);
     expect((await save(first, 'next')).n).toBe(1);
   });
+});
+
+test('[DEV-1] who notices late that the connection was lost does not end the next one, which others work on', async () => {
+  const db = new Database(`lost-${Math.random()}`, typeof indexedDB === 'undefined' ? await import('fake-indexeddb') : {});
+  await db.open();
+  const lost = (): never => { throw new DOMException('it was lost', 'InvalidStateError'); };
+  let notice = (): void => undefined;
+  let late = 0;
+  let tries = 0;
+  const other = db.run('late', async () => {
+    if (late++ > 0) return;
+    await new Promise<void>((r) => { notice = r; });
+    lost();
+  });
+  await db.run('at work', async () => {
+    if (tries++ === 0) lost();
+    await db.vaults.get('one');
+    notice();
+    for (let i = 0; i < 10; i++) await null;
+    await db.vaults.get('two');
+  });
+  await other;
+  expect([late, tries]).toEqual([2, 2]);
+  db.end();
 });
 
 test('[DEV-1] a screen that fails at the news of a save makes no failure of it', async () => {
