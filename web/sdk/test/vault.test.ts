@@ -8,6 +8,7 @@ import type { Sealer } from '../sealer.ts';
 import { UnlockError, strength } from '../vaults.ts';
 import { fromBase64url, text, utf8 } from '../wire/bytes.ts';
 import { sealedAAD } from '../wire/sealed.ts';
+import { loseAnswers } from './support/lost.ts';
 import { cut, observation, Phone, PIN } from './support/phone.ts';
 import { FakeServer, scalar, sealKey, url } from './support/server.ts';
 
@@ -111,6 +112,15 @@ describe('the secret', () => {
     phone.skew = 0; // a clock that is set back does not lock anybody out
     phone.skew = 30_000;
     await phone.vaults.unlock(a.vault, PIN);
+  });
+
+  test('[R10] a try whose count was on the disk when the connection was lost is counted once', async () => {
+    for (let i = 0; i < 2; i++) await expect(phone.vaults.unlock(a.vault, '0000')).rejects.toMatchObject({ code: 'wrong_secret' });
+    const lost = await loseAnswers({ name: 'InvalidStateError', of: 'vaults' });
+    await expect(phone.vaults.unlock(a.vault, '0000')).rejects.toMatchObject({ code: 'wrong_secret', triesLeft: 7 });
+    expect(lost.count).toBe(1);
+    vi.restoreAllMocks();
+    expect((await phone.vaults.list())[0]!.triesLeft).toBe(7);
   });
 
   test('[R10] [DEV-3] after the last wrong try the vault is gone, and what was not handed in is left as a recovery file', async () => {

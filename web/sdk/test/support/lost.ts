@@ -7,7 +7,9 @@ export interface Lost {
   name: string;
   /** Whether it is on the disk all the same. */
   written?: boolean;
-  /** Which writes it meets, by chance; else the next alone. */
+  /** The table whose writes it meets. */
+  of?: string;
+  /** Which of them, by chance; else the next alone. */
   chance?: () => boolean;
   /** What happens before anybody can ask. */
   before?: () => Promise<unknown>;
@@ -16,15 +18,14 @@ export interface Lost {
 }
 
 /** From now on, until mocks are restored. */
-export async function loseAnswers({ name, written = true, chance, before, silent = 0 }: Lost): Promise<{ count: number }> {
+export async function loseAnswers({ name, written = true, of = 'cells', chance, before, silent = 0 }: Lost): Promise<{ count: number }> {
   const proto = (typeof IDBDatabase === 'undefined' ? (await import('fake-indexeddb')).IDBDatabase : IDBDatabase).prototype;
   const real = proto.transaction;
   const lost = { count: 0 };
   vi.spyOn(proto, 'transaction').mockImplementation(function (this: IDBDatabase, ...args: Parameters<IDBDatabase['transaction']>) {
     if (lost.count > 0 && silent-- > 0) throw new DOMException('the store is not there', 'UnknownError');
     const tx = real.apply(this, args);
-    // What a vault's own writes touch.
-    if (args[1] !== 'readwrite' || !Array.isArray(args[0]) || !args[0].includes('cells') || !(chance ? chance() : lost.count === 0)) return tx;
+    if (args[1] !== 'readwrite' || !Array.isArray(args[0]) || !args[0].includes(of) || !(chance ? chance() : lost.count === 0)) return tx;
     lost.count++;
     let told: () => void = () => undefined;
     let failed = false;
