@@ -10,6 +10,9 @@ export const exact = (ms: number, locale: Locale): string =>
 /** A time, with its day when it is not of the last 20 hours. */
 export const when = (ms: number, locale: Locale, now: number): string => (now - ms < 20 * 3_600_000 ? clock(ms, locale) : `${day(ms, locale)}, ${clock(ms, locale)}`);
 
+/** Words that stand alone elsewhere, in the middle of a sentence: "all nights". */
+export const inside = (words: string): string => words.charAt(0).toLowerCase() + words.slice(1);
+
 /** How long ago, to the second below a minute: "3 s", "6 min 40 s". */
 export function ageExact(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));

@@ -52,16 +52,19 @@ export async function faults(page: Page, name: string, ways: readonly Way[], per
   for (const way of ways) {
     const at = `${name}, ${way.width} px, ${way.theme}, ${way.size} %, ${way.dir}`;
     await show(page, way, percent);
-    const { over, styled } = await page.evaluate(() => {
+    const { tall, over, styled } = await page.evaluate(() => {
       const root = document.documentElement;
       const wide = root.scrollWidth - root.clientWidth;
+      // The board's parts scroll; where the page does too, it scrolls into nothing.
+      const tall = document.querySelector('.shell') ? root.scrollHeight - root.clientHeight : 0;
       // The first few that stick out say where to look.
       const out = wide <= 0 ? [] : [...document.querySelectorAll('body *')].filter((e) => { const r = e.getBoundingClientRect(); return r.right > root.clientWidth + 0.5 || r.left < -0.5; })
         .slice(-3).map((e) => `${e.tagName.toLowerCase()}.${String(e.getAttribute('class'))} "${(e.textContent ?? '').trim().slice(0, 30)}"`);
       // What map and chart move they move through the CSSOM, which the policy allows.
-      return { over: wide > 0 ? `${wide} px: ${out.join(' | ')}` : '', styled: [...document.querySelectorAll('[style]')].filter((e) => !e.closest('.maplibregl-map, .uplot')).map((e) => e.outerHTML.slice(0, 120)) };
+      return { tall, over: wide > 0 ? `${wide} px: ${out.join(' | ')}` : '', styled: [...document.querySelectorAll('[style]')].filter((e) => !e.closest('.maplibregl-map, .uplot')).map((e) => e.outerHTML.slice(0, 120)) };
     });
     if (over) found.push(`${at}: scrolls sideways by ${over}`);
+    if (tall > 0) found.push(`${at}: the page itself scrolls, by ${tall} px`);
     for (const s of styled) found.push(`${at}: a style attribute: ${s}`);
     if (!way.axe) continue;
     const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
