@@ -138,3 +138,40 @@ test('[DEV-1] the connection to the store is lost: a new one is made unnoticed; 
   await expect(phone.rows('state.received')).toHaveCount(1);
   expect(phone.errors).toEqual([]);
 });
+
+test('[DEV-1] [R4] a report that is written is told as written, also where the store cannot be read right after it', async () => {
+  way.down = true;
+  await phone.stop();
+  await phone.chip('vehicle.van').check();
+  await phone.page.evaluate(() => {
+    let lost = 0;
+    const { transaction } = IDBDatabase.prototype;
+    IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...args: Parameters<typeof transaction>) {
+      if (performance.now() < lost) throw new DOMException('gone for a while', 'UnknownError');
+      const tx = transaction.apply(this, args);
+      // The report is written together with what others may carry of it.
+      const { put } = IDBObjectStore.prototype;
+      if (args[1] === 'readwrite') {
+        const { objectStore } = tx;
+        tx.objectStore = (name) => {
+          const store = objectStore.call(tx, name);
+          store.put = (...row) => {
+            if (name === 'carried') tx.addEventListener('complete', () => { lost = performance.now() + 1_500; });
+            return put.apply(store, row);
+          };
+          return store;
+        };
+      }
+      return tx;
+    };
+  });
+  await phone.button('done').click();
+  await expect(phone.page.getByRole('heading', { name: phone.t('state.waiting') })).toBeVisible();
+  await phone.button('after.home').click();
+  await expect(phone.banner).toContainText(phone.t('fault.lost'));
+  await expect(phone.rows('state.waiting')).toHaveCount(1);
+  await expect(phone.banner).toHaveCount(0);
+  way.down = false;
+  await phone.online();
+  await expect(phone.rows('state.received')).toHaveCount(1, { timeout: 60_000 });
+});

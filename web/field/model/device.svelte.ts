@@ -259,7 +259,7 @@ export class Live implements Session {
     this.drafts = this.drafts.filter((d) => d.id !== id);
   }
 
-  async done(draft: Draft): Promise<Item> {
+  async done(draft: Draft): Promise<string> {
     const fields = (draft.kind === 'observations' ? observation(draft, this.#cell(draft)) : this.#submission(draft)) as JsonObject;
     const saved = await (draft.corrects === undefined
       ? this.#device.create(draft.kind, fields, { draft: draft.id })
@@ -268,12 +268,11 @@ export class Live implements Session {
       throw err;
     });
     this.#fresh.delete(draft.id);
-    await this.#read();
+    // It is on the disk, whatever comes of reading it: a fault is said, and is no reason to press again.
+    await this.#read().catch((err: unknown) => this.#failed(err));
     this.#keepUp();
-    const item = this.items.find((i) => i.id === saved.ids[0]);
-    if (!item) throw new Error(`done: record ${saved.ids[0] ?? ''} is not in the view`);
     void this.#askDuty();
-    return item;
+    return saved.ids[0]!;
   }
 
   #submission(draft: Filled): Record<string, unknown> {

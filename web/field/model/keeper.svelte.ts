@@ -1,7 +1,7 @@
 import { explain } from '../../sdk/index.ts';
 import { app } from '../app.svelte.ts';
 import { still } from './live.svelte.ts';
-import type { Draft, Item, Unsaved } from './session.ts';
+import type { Draft, Unsaved } from './session.ts';
 
 /** Why something is not on the disk, for the person. */
 export function whyUnsaved(err: unknown): Unsaved {
@@ -63,17 +63,17 @@ export function keeper<T extends Draft>(of: () => T) {
     },
     /**
      * Makes the draft a report: once, however often it is pressed, and what was
-     * typed last does not come after it as a draft. Null: it is not written, the
-     * screen says so, and the draft stands as it was.
+     * typed last does not come after it as a draft. Gives its id; null: it is not
+     * written, the screen says so, and the draft stands as it was.
      */
-    async done(): Promise<Item | null> {
+    async done(): Promise<string | null> {
       if (ended) return null;
       settle();
       ended = true;
       await last;
-      let item: Item | null = null;
-      if (!(await write(async () => { item = await session.done(still(of())); }))) ended = false;
-      return item;
+      let id: string | null = null;
+      if (!(await write(async () => { id = await session.done(still(of())); }))) ended = false;
+      return id;
     },
   };
 }

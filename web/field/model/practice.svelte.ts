@@ -57,7 +57,7 @@ export class Practice implements Session {
     this.#shelf.end(id, '');
   }
 
-  async done(draft: Draft): Promise<Item> {
+  async done(draft: Draft): Promise<string> {
     const id = makeID();
     if (!(draft.kind === 'submissions' && draft.about === 'self')) this.#shelf.end(draft.id, id);
     await this.drop(draft.id);
@@ -65,7 +65,7 @@ export class Practice implements Session {
       id, kind: draft.kind, title: titleOf(this, draft), seen: draft.seen ?? draft.begun, written: Date.now(), state: 'waiting', note: 'note.soon',
     };
     this.items.unshift(item);
-    return item;
+    return id;
   }
 
   async correct(): Promise<Draft> {

@@ -198,8 +198,8 @@ export interface Session {
   keep(draft: Draft): Promise<void>;
   /** Takes a draft away. */
   drop(id: string): Promise<void>;
-  /** "Done": makes the draft a report that waits to go. */
-  done(draft: Draft): Promise<Item>;
+  /** "Done": makes the draft a report that waits to go, and gives its id. Fails only where it is not written. */
+  done(draft: Draft): Promise<string>;
   /** A draft with what a parked report says, to correct it; sending it takes the parked one's place. */
   correct(item: Item): Promise<Draft>;
   /** Puts a parked report back into the queue as it is. */
