@@ -5,6 +5,7 @@ import { PracticeShelf } from './shelf.ts';
 import { live } from './live.svelte.ts';
 import type { Draft, Duty, Effort, Fault, Item, Link, List, Me, Place, Rejoined, Rekeyed, Session } from './session.ts';
 import { titleOf } from './open.ts';
+import { t } from '../words.svelte.ts';
 
 /**
  * Practice: the same screens on invented places. All of it is in memory and
@@ -14,11 +15,6 @@ import { titleOf } from './open.ts';
 export class Practice implements Session {
   readonly practice = true;
   readonly me: Me;
-  readonly places: Place[] = [
-    { id: 'practice0000001', name: 'Practice truck stop', venue: 'truck_stop', cell: '' },
-    { id: 'practice0000002', name: 'Practice hotel', venue: 'hotel', cell: '' },
-  ];
-  readonly efforts: Effort[] = [{ id: 'practice0000003', name: 'Practice weekend', begins: 0, ends: Infinity }];
   readonly lists: List[];
   drafts: Draft[] = live([]);
   items: Item[] = live([]);
@@ -35,6 +31,18 @@ export class Practice implements Session {
     this.#was = was;
     this.me = was.me;
     this.lists = was.lists;
+  }
+
+  // In the language of now, which a person may change at any moment.
+  get places(): Place[] {
+    return [
+      { id: 'practice0000001', name: t('practice.truck'), venue: 'truck_stop', cell: '' },
+      { id: 'practice0000002', name: t('practice.hotel'), venue: 'hotel', cell: '' },
+    ];
+  }
+
+  get efforts(): Effort[] {
+    return [{ id: 'practice0000003', name: t('practice.effort'), begins: 0, ends: Infinity }];
   }
 
   /** The live session that goes on after practice. */

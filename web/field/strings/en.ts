@@ -100,6 +100,9 @@ export const en = {
   'update.do': 'Update now',
   'practice': 'Practice. Nothing leaves this phone, and nothing dials.',
   'practice.stop': 'End practice',
+  'practice.truck': 'Practice truck stop',
+  'practice.hotel': 'Practice hotel',
+  'practice.effort': 'Practice weekend',
 
   // The state words (R4). No others.
   'state.saved': 'Saved on this phone',

@@ -98,6 +98,9 @@ export const es: Translation<typeof en> = {
   'update.do': 'Actualizar ahora',
   'practice': 'Práctica. Nada sale de este teléfono y nada llama.',
   'practice.stop': 'Terminar la práctica',
+  'practice.truck': 'Parada de camiones de práctica',
+  'practice.hotel': 'Hotel de práctica',
+  'practice.effort': 'Fin de semana de práctica',
 
   'state.saved': 'Guardado en este teléfono',
   'state.waiting': 'En espera',

@@ -18,6 +18,7 @@ export const photosEn = {
   'photo.count': { one: '{n} photo', other: '{n} photos' },
   'photo.waiting': { one: '{n} photo waiting', other: '{n} photos waiting' },
   'photo.part': 'photo {n} of {all}: {part} % is there',
+  'photo.room': 'no room on the server. It stays on this phone and tries again by itself. Tell a coordinator.',
   'photo.attention': { one: '{n} photo needs attention', other: '{n} photos need attention' },
   'photo.why.off': 'Your organization takes no photos any more.',
   'photo.why.gone': 'The note it belongs to, or the photo itself, was taken out.',

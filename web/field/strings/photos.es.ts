@@ -19,6 +19,7 @@ export const photosEs: Translation<typeof photosEn> = {
   'photo.count': { one: '{n} foto', other: '{n} fotos' },
   'photo.waiting': { one: '{n} foto en espera', other: '{n} fotos en espera' },
   'photo.part': 'foto {n} de {all}: ya está el {part} %',
+  'photo.room': 'no hay espacio en el servidor. Sigue en este teléfono y se vuelve a intentar solo. Avise a coordinación.',
   'photo.attention': { one: '{n} foto necesita atención', other: '{n} fotos necesitan atención' },
   'photo.why.off': 'Su organización ya no acepta fotos.',
   'photo.why.gone': 'Se quitó la foto, o la nota a la que pertenece.',

@@ -187,6 +187,20 @@ test('[PHOTO-6] a photo waits with its draft, its record goes behind the report,
   expect(await again.photoBytes(id)).not.toBeNull();
 });
 
+test('[PHOTO-5] [PHOTO-6] a photo that the server has no room for waits, says so, and goes when there is room', async () => {
+  const { worker, phone } = await reported();
+  await worker.keepPhoto('d1', photo());
+  await worker.create('observations', observation(), { draft: 'd1' });
+  await worker.sync();
+  phone.net.meet = (url, init) => (String(url).includes('/api/sync/files') && init.method !== 'GET'
+    ? Response.json({ status: 507, code: 'no_room', message: 'x', hint: 'y', retry: 'later' }, { status: 507 }) : undefined);
+  expect(await worker.sendPhotos()).toEqual({ stored: 0, left: 1, code: 'no_room' });
+  expect((await worker.photos())[0]).toMatchObject({ word: 'waiting', code: 'no_room' });
+  phone.net.meet = undefined;
+  expect(await worker.sendPhotos()).toMatchObject({ stored: 1, left: 0 });
+  expect((await worker.photos())[0]).toMatchObject({ word: 'received', code: '' });
+}, 60_000);
+
 /** All rows of a table of a phone's store. */
 async function rowsOf<T>(phone: Phone, table: string): Promise<T[]> {
   const { indexedDB } = await import('fake-indexeddb');
