@@ -1,1 +1,0 @@
-export{t as geo}from"./geo.svelte-BYDre7pU.js";

@@ -1,0 +1,1 @@
+export{t as geo}from"./geo.svelte-DRkw0yDC.js";
