@@ -157,32 +157,6 @@ function browserCrypto(): Plugin {
 }
 
 /**
- * Nearly every function of what stands before the lock screen is called at the
- * start. The browser is told so, and compiles them beside the page's thread while
- * the script comes, not one by one on it. Where the words are not known they are a comment.
- */
-function calledAtStart(): Plugin {
-  return {
-    name: 'called-at-start',
-    apply: 'build',
-    generateBundle: {
-      order: 'post', // the first line is the place for it
-      handler(_, bundle) {
-        const done = new Set<string>();
-        const mark = (name: string) => {
-          const chunk = bundle[name];
-          if (chunk?.type !== 'chunk' || done.has(name)) return;
-          done.add(name);
-          chunk.code = `//# allFunctionsCalledOnLoad\n${chunk.code}`;
-          chunk.imports.forEach(mark);
-        };
-        for (const f of Object.values(bundle)) if (f.type === 'chunk' && f.isEntry && f.facadeModuleId?.endsWith('/field/index.html')) mark(f.fileName);
-      },
-    },
-  };
-}
-
-/**
  * Writes the service worker: the list of files that a cold start with no
  * network needs (the field app's and no others: the board is never in it), and
  * a version made from what is in them.
@@ -238,7 +212,7 @@ export default defineConfig({
   root: here('.'),
   base: '/',
   publicDir: here('field/public'),
-  plugins: [apart(), preloading(), drawings(), svelte(), counties(here('../content/packs')), content(), browserCrypto(), calledAtStart(), firstPicture(), serviceWorker(), compressed()],
+  plugins: [apart(), preloading(), drawings(), svelte(), counties(here('../content/packs')), content(), browserCrypto(), firstPicture(), serviceWorker(), compressed()],
   // Of these tus-js-client uses one function each.
   resolve: { alias: { 'js-base64': here('sdk/tus/base64.ts'), 'url-parse': here('sdk/tus/url.ts') } },
   define: { __VERSION__: JSON.stringify('0.1.0') },
