@@ -1,2 +1,1 @@
-//# allFunctionsCalledOnLoad
 var e={},t=(t,n=[])=>Promise.all(n.map(t=>e[t]??=new Promise((n,r)=>{let i=`/`+t,a=t.endsWith(`.css`);if(document.querySelector(`link[href="`+i+`"]`))return n();let o=Object.assign(document.createElement(`link`),{rel:a?`stylesheet`:`modulepreload`,crossOrigin:``,href:i,onload:n});o.onerror=()=>{o.remove(),delete e[t],r(Error(i))},document.head.append(o),a||n()}))).then(t);export{t};
