@@ -9,6 +9,8 @@ import { observation, Phone as Device } from '../sdk/test/support/phone.ts';
 import { Board } from './rig/board.ts';
 import { Phone } from './rig/phone.ts';
 import { Server } from './rig/server.ts';
+import { stage, strike } from './rig/stage.ts';
+import { looked } from './rig/state.ts';
 
 const CANARY = 'taken by Rosa at 39.0997 N 94.5786 W';
 const sum = (b: Uint8Array): string => createHash('sha256').update(b).digest('hex');
@@ -176,5 +178,39 @@ test('[R13] [R24] photos in practice stay in memory: they are drawn and wait as 
   } finally {
     await phone.browser.kill();
     await server.stop();
+  }
+});
+
+test('[R4] [PHOTO-6] a photo that the server has no room for: the report\'s row says why it waits until there is room', async () => {
+  const { server, way, phone } = await stage();
+  try {
+    await phone.setUp();
+    await server.command('allow', 'photos', '--organization', 'Night Outreach');
+    await phone.online();
+    await phone.stop();
+    await phone.chip('vehicle.van').check();
+    await phone.page.getByLabel(phone.t('photo.take', { kind: phone.t('photo.vehicle') })).setInputFiles({ name: 'IMG_1.jpg', mimeType: 'image/jpeg', buffer: await photographed(phone.page) });
+    await expect(phone.page.getByRole('img', { name: phone.t('photo.one', { n: 1, kind: phone.t('photo.vehicle') }) })).toBeVisible();
+    // As the server says it where an upload begins; only 5 GiB of photos would make it.
+    way.meet = (method, path) => (method === 'POST' && path === '/api/sync/files' ? { status: 507, type: 'application/json', body: JSON.stringify({
+      status: 507, message: 'The organization\'s room for photos is used up.', data: {}, code: 'no_room', hint: 'An administrator must make room. The photo is kept on this device.', retry: 'later',
+    }) } : undefined);
+    await phone.done();
+    await phone.page.locator('.tally').click();
+    await expect(phone.page.getByRole('heading', { level: 1, name: phone.t('out.title') })).toBeVisible();
+    const row = phone.rows('photo.room');
+    const photo = (state: 'waiting' | 'received'): string => `${phone.t('photo.count', { n: 1 })}: ${phone.t(`state.${state}`)}`;
+    await expect(row).toContainText(`${photo('waiting')} · ${phone.t('photo.room')}`);
+    await expect(row).toContainText(phone.t('state.received')); // the report is there: its photo alone waits
+    await looked(phone, 'photo-room');
+    expect(kept(server)).toEqual([]);
+    way.meet = undefined;
+    await phone.button('out.try').click();
+    await expect(phone.rows('state.received')).toContainText(photo('received'));
+    await expect(row).toHaveCount(0);
+    expect(kept(server)).toHaveLength(1);
+    expect(phone.errors).toEqual([]);
+  } finally {
+    await strike({ server, way, phone });
   }
 });
