@@ -47,14 +47,15 @@ type Archive struct {
 // overwrites. The file is there, whole and fsynced, or not at all. ErrExists,
 // ErrInside.
 func BackupFolder(dir, file string) (made *Archive, err error) {
-	if _, err := os.Lstat(file); err == nil {
-		return nil, fmt.Errorf("backup to %s: %w", file, ErrExists)
-	}
 	if _, err := os.Stat(filepath.Join(dir, databases[0])); err != nil {
 		return nil, fmt.Errorf("backup: there is no database in %s", dir)
 	}
+	// First of all, so that a place which is wrong is told as that, taken or not.
 	if err := outside(dir, file); err != nil {
 		return nil, err
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return nil, fmt.Errorf("backup to %s: %w", file, ErrExists)
 	}
 	folder := filepath.Dir(file)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
