@@ -45,6 +45,12 @@ func (c *Clock) Now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now
 // Add turns it on.
 func (c *Clock) Add(d time.Duration) { c.mu.Lock(); c.now = c.now.Add(d); c.mu.Unlock() }
 
+// Morning turns it to two of the next morning, UTC: what counts by days then has
+// one day for the hours of a test, whatever the time it is run at.
+func (c *Clock) Morning() {
+	c.Add(c.Now().Truncate(24 * time.Hour).Add(26 * time.Hour).Sub(c.Now()))
+}
+
 // Start is when every rig's clock begins: now, cut to the second, because
 // PocketBase checks tokens by the system's clock.
 func start() time.Time { return time.Now().UTC().Truncate(time.Second) }
