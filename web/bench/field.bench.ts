@@ -67,7 +67,7 @@ for (const filled of [0, many]) {
       await phone.stop();
       const taps: number[] = [];
       for (let i = 0; i < 10; i++) {
-        for (const key of ['vehicle.van', 'vehicle.rv'] as const) taps.push(await tapToDisk(page, () => phone.chip(key).click()));
+        for (const key of ['vehicle.van', 'vehicle.rv'] as const) taps.push(await tapToDisk(page, phone.chip(key)));
       }
       figure(`a tap until it is on the disk, 4x${having}: median`, median(taps), 'ms', { most: 50 });
       figure(`a tap until it is on the disk, 4x${having}: p95`, percentile(taps, 0.95), 'ms');
@@ -75,9 +75,9 @@ for (const filled of [0, many]) {
       for (let i = 0; i < 8; i++) {
         if (i > 0) {
           await phone.stop();
-          await tapToDisk(page, () => phone.chip('vehicle.van').click());
+          await tapToDisk(page, phone.chip('vehicle.van'));
         }
-        saves.push(await tapToDisk(page, () => phone.button('done').click()));
+        saves.push(await tapToDisk(page, phone.button('done')));
         await phone.button('after.home').click();
         await phone.home();
       }
