@@ -11,7 +11,7 @@ const nobody = { me: { label: '', role: 'worker', organization: '', allows: [] }
 export class Preview extends Practice {
   /** Its screens stand within another page. */
   readonly within = true;
-  override readonly efforts = [];
+  override get efforts(): [] { return []; }
   readonly #now = live<{ lists: List[] }>({ lists: [] });
 
   constructor() {
