@@ -50,7 +50,7 @@ func BackupFolder(dir, file string) (made *Archive, err error) {
 	if _, err := os.Stat(filepath.Join(dir, databases[0])); err != nil {
 		return nil, fmt.Errorf("backup: there is no database in %s", dir)
 	}
-	// First of all, so that a place which is wrong is told as that, taken or not.
+	// Before the name is looked at: a place that is wrong is told as that, taken or not.
 	if err := outside(dir, file); err != nil {
 		return nil, err
 	}

@@ -170,14 +170,14 @@ func (s *Store) settleOperations(app core.App, w *Writer) error {
 
 // prepareOperation completes an operation: it is run by the organization of the
 // coordinator who makes it.
-func (s *Store) prepareOperation(app core.App, w *Writer, d *draft) error {
+func prepareOperation(app core.App, w *Writer, d *draft) error {
 	if w.Person != nil {
 		d.set("organization", w.Person.Organization)
 	}
-	return s.checkOperation(app, w, d)
+	return checkOperation(app, w, d)
 }
 
-func (s *Store) checkOperation(app core.App, w *Writer, d *draft) error {
+func checkOperation(app core.App, w *Writer, d *draft) error {
 	begins, ends := TimeOf(d.text("begins")), TimeOf(d.text("ends"))
 	switch {
 	case d.text("name") == "":

@@ -56,7 +56,7 @@ func (s *Store) complete(app core.App, w *Writer, d *draft) error {
 	case readinessCollection:
 		return s.prepareReadiness(app, w, d)
 	case operationsCollection:
-		return s.prepareOperation(app, w, d)
+		return prepareOperation(app, w, d)
 	case rostersCollection:
 		return s.prepareRoster(app, w, d)
 	case "sites":
@@ -131,7 +131,7 @@ func (s *Store) check(app core.App, w *Writer, d *draft) error {
 	case readinessCollection:
 		return checkReadiness(d)
 	case operationsCollection:
-		return s.checkOperation(app, w, d)
+		return checkOperation(app, w, d)
 	}
 	return nil
 }
